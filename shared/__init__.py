@@ -1,0 +1,1 @@
+"""The layer: what producers, workers and the operator's functions share."""

@@ -1,0 +1,105 @@
+"""What travels: a job's envelope around its payload. camelCase on the wire, snake_case in Python."""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.alias_generators import to_camel
+
+from shared.errors import InvalidJob
+from shared.registry import JobType
+
+
+def new_job_id() -> UUID:
+    """A UUIDv7 (RFC 9562, section 5.7): ids made later sort later, which keeps the index's writes together."""
+    milliseconds = time.time_ns() // 1_000_000
+    random = int.from_bytes(os.urandom(10))
+    value = (milliseconds & (1 << 48) - 1) << 80 | random
+    value = value & ~(0xF << 76) | 0x7 << 76  # version 7
+    value = value & ~(0x3 << 62) | 0x2 << 62  # the RFC's variant
+    return UUID(int=value)
+
+
+class WireModel(BaseModel):
+    """A model that is camelCase on the wire and immutable; an unknown field is an error unless read tolerantly."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, frozen=True, extra="forbid"
+    )
+
+
+def problems(error: ValidationError) -> list[tuple[str, str]]:
+    """A validation error as (dotted field, what is wrong) pairs, without the values: they may be secret."""
+    return [
+        (".".join(map(str, each["loc"])) or "payload", each["msg"])
+        for each in error.errors(include_input=False)
+    ]
+
+
+class _Constructor(type(BaseModel)):  # type: ignore[misc]  # pydantic keeps its metaclass private
+    """Turns the ValidationError of a payload built by hand into the one error that `enqueue` raises."""
+
+    def __call__(cls, *args: Any, **fields: Any) -> Any:
+        try:
+            return super().__call__(*args, **fields)
+        except ValidationError as error:
+            raise InvalidJob(cls.__name__, problems(error)) from None
+
+
+if TYPE_CHECKING:
+    _PayloadBase = WireModel
+else:
+
+    class _PayloadBase(WireModel, metaclass=_Constructor):
+        """WireModel whose constructor raises InvalidJob."""
+
+
+class Payload(_PayloadBase):
+    """Base of every job's payload; the class decides the job's type.
+
+    Constructing one with wrong fields raises InvalidJob, which names them.
+
+        class SendSms(Payload, type=JobType.SEND_SMS):
+            to: E164
+            message: Annotated[str, Field(max_length=160)]
+    """
+
+    job_type: ClassVar[JobType]
+
+    def __init_subclass__(cls, *, type: JobType | None = None, **kwargs: Any) -> None:  # noqa: A002
+        """Record the job type given in the class statement."""
+        super().__init_subclass__(**kwargs)
+        if type is not None:
+            cls.job_type = type
+
+    def to_wire(self) -> dict[str, Any]:
+        """The payload as JSON-ready data with camelCase names."""
+        return self.model_dump(mode="json", by_alias=True)
+
+
+class Metadata(WireModel):
+    """Who a job belongs to and when it was accepted."""
+
+    user_id: int | None = None
+    organization_id: int | None = None
+    idempotency_key: str | None = None
+    created_at: datetime | None = None
+
+
+class Envelope(WireModel):
+    """One delivery of one job. A schedule's deliveries carry no job id and no publication."""
+
+    job_id: UUID | None = None
+    publication: int = 0
+    type: str
+    payload: dict[str, Any]
+    metadata: Metadata = Metadata()
+
+    def to_wire(self) -> bytes:
+        """The request body that QStash delivers, byte for byte."""
+        return self.model_dump_json(by_alias=True, exclude_none=True).encode()

@@ -1,0 +1,88 @@
+"""Every error a caller can meet. Each message says what was wrong and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+
+class PosthasteError(Exception):
+    """Base of all errors raised on purpose."""
+
+
+class InvalidJob(PosthasteError, ValueError):
+    """A job cannot be accepted as it was given; nothing was written.
+
+    `field` is the first field at fault (dotted for nested ones), `problems` all of them as
+    (field, what is wrong) pairs.
+    """
+
+    def __init__(self, subject: str, problems: Sequence[tuple[str, str]]) -> None:
+        self.problems = tuple(problems)
+        self.field = self.problems[0][0]
+        super().__init__(f"{subject}: " + "; ".join(f"{field}: {what}" for field, what in self.problems))
+
+
+class IdempotencyConflict(PosthasteError):
+    """The idempotency key was used before for this job type, with another payload."""
+
+    def __init__(self, key: str, job_id: UUID) -> None:
+        self.key, self.job_id = key, job_id
+        super().__init__(
+            f"idempotency_key {key!r} already belongs to job {job_id}, which has another payload: "
+            "use a new key for new work, or send the same payload again"
+        )
+
+
+class UnknownJobType(PosthasteError, LookupError):
+    """No job type has this name."""
+
+
+class JobNotFound(PosthasteError, LookupError):
+    """No job has this id."""
+
+    def __init__(self, job_id: UUID) -> None:
+        super().__init__(f"there is no job {job_id}")
+
+
+class MissingSettings(PosthasteError):
+    """Environment variables are missing or malformed; names every one of them."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(
+            "the environment is incomplete: "
+            + "; ".join(self.problems)
+            + " (.env.example describes each variable)"
+        )
+
+
+class SecretUnavailable(PosthasteError):
+    """A secret or parameter could not be read, or lacks an entry."""
+
+
+class DatabaseUnavailable(PosthasteError):
+    """Postgres could not be reached or ended the connection; nothing was changed by this call."""
+
+
+class EndpointUnknown(PosthasteError):
+    """No function URL is known for a job type."""
+
+
+class PublishFailed(PosthasteError):
+    """QStash did not take the message now; the job stays accepted and is published later."""
+
+
+class PublishRejected(PosthasteError):
+    """QStash refused this very message for good (HTTP 400); carries its own words."""
+
+
+class InvalidSignature(PosthasteError):
+    """A request was not signed by QStash for this URL and body. The reason is for our log only."""
+
+
+class JobTimeout(BaseException):
+    """The running attempt has used up its time.
+
+    Not an Exception, so that a handler's `except Exception` cannot swallow it.
+    """

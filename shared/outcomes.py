@@ -1,0 +1,52 @@
+"""What a run can end as. A handler returns one of these; any other value means `Complete(value)`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+ONE_DAY = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """The job is done; `result` is stored (JSON-ready data, a pydantic model or a dataclass)."""
+
+    result: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Not now: try again `after` so many seconds (at most a day, which is as far as QStash follows a Retry-After).
+
+    Counts as an attempt: with none left the job fails.
+
+        return Retry(after=60, reason="the provider asked us to slow down")
+    """
+
+    after: float | timedelta
+    reason: str = "the handler asked for a retry"
+
+    @property
+    def seconds(self) -> float:
+        """The delay in seconds, within 0 and a day."""
+        after = self.after.total_seconds() if isinstance(self.after, timedelta) else self.after
+        return min(max(after, 0.0), ONE_DAY)
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """The job has become pointless; it ends as cancelled, without an error."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """The job can never succeed: it becomes a dead letter at once, without further attempts."""
+
+    reason: str
+
+
+Outcome = Complete | Retry | Cancel | Fail

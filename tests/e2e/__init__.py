@@ -1,0 +1,1 @@
+"""The whole local cloud with real runtime processes."""
