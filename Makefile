@@ -5,6 +5,13 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SAM_VENV := .venv-sam
+SAM := SAM_CLI_TELEMETRY=0 $(SAM_VENV)/bin/sam
+
+RED := $(if $(NO_COLOR),,\033[31m)
+PLAIN := $(if $(NO_COLOR),,\033[0m)
+# $(call step,name,command): say what is being done and, where it goes wrong, which step it was.
+step = @echo '▸ $(1)'; $(2) || { printf '$(RED)%s$(PLAIN)\n' '✗ failed: $(1)' >&2; exit 1; }
 
 help: ## list the commands
 	@grep -hE '^[a-z][a-zA-Z-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -18,4 +25,72 @@ $(VENV)/.ready: tests/requirements.txt requirements.txt functions/send_email/req
 	@$(BIN)/pip install --disable-pip-version-check --progress-bar off -q -r tests/requirements.txt
 	@touch $@
 
-.PHONY: help setup
+check: setup $(SAM_VENV)/.ready ## check format, lint, types and the template
+	$(call step,format (make format mends it),$(BIN)/ruff format --check --quiet .)
+	$(call step,lint,$(BIN)/ruff check --quiet .)
+	$(call step,types,$(BIN)/mypy)
+	$(call step,template,$(SAM) validate --lint)
+	$(call step,template: serverless rules,$(SAM_VENV)/bin/cfn-lint -a cfn_lint_serverless.rules -i $(UNWANTED_RULES) -t template.yaml)
+
+format: setup ## format the code and mend what the linter can
+	$(call step,format,$(BIN)/ruff format --quiet .)
+	$(call step,lint,$(BIN)/ruff check --quiet --fix .)
+
+# WS1000 wants X-Ray on, WS1004 log groups found by name (ours are named in LoggingConfig; tests/artifact holds them).
+UNWANTED_RULES := WS1000 WS1004
+
+.PHONY: help setup check format
+
+# ---- Building for Lambda ----------------------------------------------------------------------------------------
+# `sam build` calls build-SharedLayer and build-NameFunction below for the resources of those names in template.yaml.
+# No Python but the one that runs this is needed; a Python 3.13 adds bytecode.
+
+ARCH ?= arm64
+BUILD_DIR ?= .aws-sam/build
+PYTHON_VERSION := 3.13
+
+build: $(SAM_VENV)/.ready ## build what is deployed (ARCH=x86_64 for Intel; arm64 is the default)
+	$(call step,build for $(ARCH) into $(BUILD_DIR),$(SAM) build --build-dir "$(BUILD_DIR)" --parameter-overrides Architecture=$(ARCH))
+
+# The checksum: SAM compares templates, not parameters' values, before it publishes a version. Through the layer, a new
+# value in samconfig.toml becomes a new version too, else the functions' alias would go on with the old one.
+build-SharedLayer:
+	$(call step,layer: packages for python$(PYTHON_VERSION) on $(TARGET),$(call install,requirements.txt,$(ARTIFACTS_DIR)/python))
+	$(call step,layer: shared/,$(call copy,shared,$(ARTIFACTS_DIR)/python))
+	$(call compile,layer,/opt)
+	$(call step,layer: checksum of the parameters,cksum samconfig.toml > "$(ARTIFACTS_DIR)/parameters.cksum")
+
+build-%Function:
+	$(call step,$*: functions/$(FOLDER),$(call copy,functions/__init__.py functions/$(FOLDER),$(ARTIFACTS_DIR)))
+	$(if $(wildcard functions/$(FOLDER)/requirements.txt),$(call step,$*: packages for python$(PYTHON_VERSION) on $(TARGET),$(call install,functions/$(FOLDER)/requirements.txt,$(ARTIFACTS_DIR))))
+	$(call compile,$*,/var/task)
+
+FOLDER = $(shell sed -E 's/([a-z0-9])([A-Z])/\1_\2/g' <<< '$*' | tr '[:upper:]' '[:lower:]')
+
+# SAM does not tell a Makefile for which architecture it builds: read the command it was called with, else believe ARCH.
+ASKED_OF_SAM = $(shell ps -ww -o args= -p "$$(ps -o ppid= -p $$PPID | tr -d ' ')" 2>/dev/null | sed -nE 's/.*Architecture(=|,ParameterValue=)"?(arm64|x86_64).*/\2/p')
+TARGET = $(or $(ASKED_OF_SAM),$(ARCH))
+MACHINE_arm64 := aarch64
+MACHINE_x86_64 := x86_64
+MACHINE = $(or $(MACHINE_$(TARGET)),$(error ARCH must be arm64 or x86_64, not $(TARGET)))
+# All three, or pip settles for older packages: Lambda's glibc is 2.34, and newer wheels no longer claim 2014.
+PLATFORMS = $(foreach glibc,manylinux_2_34 manylinux_2_28 manylinux2014,--platform $(glibc)_$(MACHINE))
+
+PIP ?= $(firstword $(wildcard $(SAM_VENV)/bin/python) $(PYTHON)) -m pip
+# --no-compile: bytecode of the Python that happens to run pip would be dead weight.
+install = $(PIP) install --quiet --disable-pip-version-check --no-compile --only-binary=:all: --implementation cp --python-version $(PYTHON_VERSION) $(PLATFORMS) --target "$(2)" -r $(1) && rm -rf "$(2)/bin"
+copy = mkdir -p "$(2)" && tar -cf - --exclude __pycache__ --exclude tests --exclude requirements.txt $(1) | tar -xf - -C "$(2)"
+
+# A Python of Lambda's version that really runs (a pyenv shim may not): only its bytecode counts there.
+PY313 ?= $(shell for python in python$(PYTHON_VERSION) "$$HOME"/.pyenv/versions/$(PYTHON_VERSION)*/bin/python$(PYTHON_VERSION); do "$$python" -c 'import sys; print(sys.executable)' 2>/dev/null && break; done)
+# unchecked-hash: packaging changes the timestamps that other bytecode is checked against.
+compile = $(if $(PY313),$(call step,$(1): bytecode,$(PY313) -m compileall -q -j 0 --invalidation-mode unchecked-hash -s "$(ARTIFACTS_DIR)" -p $(2) "$(ARTIFACTS_DIR)"),@printf '$(RED)%s$(PLAIN)\n' '! $(1): no Python $(PYTHON_VERSION) found, so no bytecode: cold starts will take more than twice as long. Set PY313=/path/to/python$(PYTHON_VERSION)')
+
+which-python: # the Python that makes bytecode, for tests/artifact
+	@echo "$(PY313)"
+
+$(SAM_VENV)/.ready: infra/requirements-sam.txt
+	$(call step,set up $(SAM_VENV): the SAM CLI (once; about a minute),$(PYTHON) -m venv $(SAM_VENV) && $(SAM_VENV)/bin/pip install --disable-pip-version-check --progress-bar off -q -r $<)
+	@touch $@
+
+.PHONY: build build-SharedLayer which-python

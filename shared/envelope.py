@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
-from uuid import UUID
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
@@ -25,14 +26,6 @@ def new_job_id() -> UUID:
     return UUID(int=value)
 
 
-class WireModel(BaseModel):
-    """A model that is camelCase on the wire and immutable; an unknown field is an error unless read tolerantly."""
-
-    model_config = ConfigDict(
-        alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, frozen=True, extra="forbid"
-    )
-
-
 def problems(error: ValidationError) -> list[tuple[str, str]]:
     """A validation error as (dotted field, what is wrong) pairs, without the values: they may be secret."""
     return [
@@ -41,25 +34,35 @@ def problems(error: ValidationError) -> list[tuple[str, str]]:
     ]
 
 
-class _Constructor(type(BaseModel)):  # type: ignore[misc]  # pydantic keeps its metaclass private
-    """Turns the ValidationError of a payload built by hand into the one error that `enqueue` raises."""
-
-    def __call__(cls, *args: Any, **fields: Any) -> Any:
-        try:
-            return super().__call__(*args, **fields)
-        except ValidationError as error:
-            raise InvalidJob(cls.__name__, problems(error)) from None
-
-
 if TYPE_CHECKING:
-    _PayloadBase = WireModel
+    _Model = BaseModel
 else:
 
-    class _PayloadBase(WireModel, metaclass=_Constructor):
-        """WireModel whose constructor raises InvalidJob."""
+    class _Constructor(type(BaseModel)):
+        """Turns the ValidationError of a model built by hand into the one error that `enqueue` raises."""
+
+        def __call__(cls, *args: Any, **fields: Any) -> Any:
+            try:
+                return super().__call__(*args, **fields)
+            except ValidationError as error:
+                raise InvalidJob(cls.__name__, problems(error)) from None
+
+    class _Model(BaseModel, metaclass=_Constructor):
+        """BaseModel whose constructor raises InvalidJob; reading (`model_validate…`) raises ValidationError."""
 
 
-class Payload(_PayloadBase):
+class WireModel(_Model):
+    """A model that is camelCase on the wire and immutable; an unknown field is an error unless read tolerantly.
+
+    Constructing one with wrong fields raises InvalidJob, which names them.
+    """
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, frozen=True, extra="forbid"
+    )
+
+
+class Payload(WireModel):
     """Base of every job's payload; the class decides the job's type.
 
     Constructing one with wrong fields raises InvalidJob, which names them.
@@ -76,10 +79,6 @@ class Payload(_PayloadBase):
         super().__init_subclass__(**kwargs)
         if type is not None:
             cls.job_type = type
-
-    def to_wire(self) -> dict[str, Any]:
-        """The payload as JSON-ready data with camelCase names."""
-        return self.model_dump(mode="json", by_alias=True)
 
 
 class Metadata(WireModel):
@@ -103,3 +102,22 @@ class Envelope(WireModel):
     def to_wire(self) -> bytes:
         """The request body that QStash delivers, byte for byte."""
         return self.model_dump_json(by_alias=True, exclude_none=True).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message as it arrived. `message_id` and `schedule_id` come from unsigned headers and decide nothing signed."""
+
+    envelope: Envelope
+    message_id: str | None
+    schedule_id: str | None = None
+
+    @property
+    def job_id(self) -> UUID:
+        """The job's id; a scheduled run's follows from its message, so that its redeliveries meet in one row."""
+        return self.envelope.job_id or scheduled_job_id(self.message_id or "")
+
+
+def scheduled_job_id(message_id: str) -> UUID:
+    """The job id of a scheduled run: UUIDv5 of QStash's message id."""
+    return uuid5(NAMESPACE_URL, f"qstash:{message_id}")

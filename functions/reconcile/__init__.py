@@ -1,0 +1,1 @@
+"""Every minute: publishes and heals what nobody else did."""

@@ -1,0 +1,36 @@
+"""Sends one templated mail through Resend."""
+
+from __future__ import annotations
+
+from shared.emails.sending import EmailDeferred, EmailRefused, send
+from shared.envelope import WireModel
+from shared.jobs.send_email import EmailTemplate, SendEmail
+from shared.outcomes import Fail, Retry
+from shared.settings import EmailSettings
+from shared.worker import Job, job_worker
+
+
+class EmailSent(WireModel):
+    """The job's result: Resend's id of the mail, and what it was."""
+
+    email_id: str
+    template: EmailTemplate
+
+
+@job_worker(SendEmail, needs=[EmailSettings])
+def handler(job: Job[SendEmail]) -> EmailSent | Retry | Fail:
+    """Send the mail; a redelivery of the same run sends nothing twice."""
+    try:
+        sent = send(job.payload, idempotency_key=_idempotency_key(job))
+    except EmailRefused as error:
+        return Fail(f"Resend refused the mail: {error}")
+    except EmailDeferred as error:
+        if error.retry_after is None:
+            raise  # QStash backs off
+        return Retry(after=error.retry_after, reason=str(error))
+    return EmailSent(email_id=sent.id, template=job.payload.template)
+
+
+def _idempotency_key(job: Job[SendEmail]) -> str:
+    """The job's id, and from the second run on its number: a replay may carry a corrected payload."""
+    return str(job.id) if job.run == 1 else f"{job.id}-{job.run}"

@@ -1,0 +1,108 @@
+"""Forward-only migrations: plain SQL files, each applied once, in order of their numbers.
+
+Small and ours because the kept runners do not fit: yoyo locks with a row that a killed deploy leaves behind, and
+Alembic brings SQLAlchemy into a Lambda. Postgres's own advisory lock ends with the transaction that holds it.
+
+A migration must be safe while the previous version of the code still runs: expand first, contract a release later.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+
+FOLDER = Path(__file__).parent
+_LOCK = 0x706F737468617374  # any constant will do, as long as every deploy uses the same
+_FILE_NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
+
+
+class MigrationError(Exception):
+    """The files and the database do not agree, or a file could not be applied; nothing of that file was kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One file."""
+
+    version: int
+    name: str
+    sql: str
+
+    @property
+    def checksum(self) -> str:
+        """Detects a file that was edited after it had been applied."""
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+
+def migrations(folder: Path = FOLDER) -> list[Migration]:
+    """All migrations in the order of their numbers. Raises MigrationError for a bad or repeated number."""
+    found = [_read(path) for path in sorted(folder.glob("*.sql"))]
+    numbers = [each.version for each in found]
+    if numbers != list(range(1, len(found) + 1)):
+        raise MigrationError(
+            f"migrations must be numbered 0001, 0002, … without gaps or repeats; found {numbers}"
+        )
+    return found
+
+
+def migrate(database_url: str, folder: Path = FOLDER) -> list[str]:
+    """Apply what is missing and return the names applied. Safe when several deploys run it at once.
+
+    Needs a direct connection, not one through a pooler. Raises MigrationError, psycopg.OperationalError.
+    """
+    with psycopg.connect(database_url, autocommit=True, connect_timeout=5) as connection:
+        return list(_apply_missing(connection, migrations(folder)))
+
+
+def _read(path: Path) -> Migration:
+    match = _FILE_NAME.fullmatch(path.name)
+    if match is None:
+        raise MigrationError(f"{path.name}: a migration's name is four digits, _, and lower-case words")
+    return Migration(int(match[1]), path.stem, path.read_text("utf-8"))
+
+
+def _apply_missing(connection: psycopg.Connection, files: list[Migration]) -> Iterator[str]:
+    for migration in files:
+        with connection.transaction():
+            _lock(connection)
+            if not _is_applied(connection, migration):
+                _apply(connection, migration)
+                yield migration.name
+
+
+def _lock(connection: psycopg.Connection) -> None:
+    connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+    # Set after the wait for the other deploy: a migration that cannot get its table lock must not queue all traffic behind it.
+    connection.execute("SET LOCAL lock_timeout = '10s'")
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS schema_migrations ("
+        "version integer PRIMARY KEY, name text NOT NULL, checksum text NOT NULL, "
+        "applied_at timestamptz NOT NULL DEFAULT now())"
+    )
+
+
+def _is_applied(connection: psycopg.Connection, migration: Migration) -> bool:
+    row = connection.execute(
+        "SELECT name, checksum FROM schema_migrations WHERE version = %s", [migration.version]
+    ).fetchone()
+    if row is not None and row != (migration.name, migration.checksum):
+        raise MigrationError(
+            f"{migration.name} was applied as {row[0]} with other content: put the file back and write a new migration"
+        )
+    return row is not None
+
+
+def _apply(connection: psycopg.Connection, migration: Migration) -> None:
+    try:
+        connection.execute(migration.sql.encode())
+    except psycopg.Error as error:
+        raise MigrationError(f"{migration.name}: {error}") from error
+    connection.execute(
+        "INSERT INTO schema_migrations (version, name, checksum) VALUES (%s, %s, %s)",
+        [migration.version, migration.name, migration.checksum],
+    )

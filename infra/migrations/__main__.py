@@ -1,0 +1,29 @@
+"""`python -m infra.migrations`: bring the database at DATABASE_URL up to date."""
+
+import os
+import sys
+
+import psycopg
+
+from infra.migrations import MigrationError, migrate
+
+
+def main() -> int:
+    """Apply what is missing; the exit code says whether the schema is now current."""
+    url = os.environ.get("DATABASE_URL")
+    if not url:
+        print(
+            "DATABASE_URL is missing: set it to a direct connection string of your Postgres", file=sys.stderr
+        )
+        return 2
+    try:
+        applied = migrate(url)
+    except (MigrationError, psycopg.Error) as error:
+        print(f"migration failed: {error}", file=sys.stderr)
+        return 1
+    print("\n".join(f"applied {name}" for name in applied) or "the schema is current")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,285 @@
+"""The job_executions table: the truth about every job, and the only module with its SQL.
+
+Each function is one statement in `shared/sql/`, on a connection the caller gives. Writes that follow a claim are
+guarded by job id and attempt, and report with None that the attempt was stale and nothing changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import class_row, tuple_row
+from psycopg.types.json import Jsonb
+
+from shared.database import Connection
+from shared.rows import (
+    ClaimedJob,
+    Ended,
+    Execution,
+    NewJob,
+    QueueGauges,
+    SettledJob,
+    Standing,
+    TypeStatistics,
+    UnpublishedJob,
+    UntoldFailure,
+)
+
+AnyConnection = psycopg.Connection[Any]  # a caller's own, whatever its row factory
+Row = TypeVar("Row")
+_SQL = Path(__file__).parent / "sql"
+ATTEMPT_LOST = (
+    "the attempt ended without a word: its process crashed, was killed, or lost its way to Postgres"
+)
+
+
+# --- accepting and publishing -------------------------------------------------------------------------------
+
+
+def insert(connection: AnyConnection, job: NewJob) -> UnpublishedJob | None:
+    """Accept a job, on any connection; None where `find_accepted` finds what stands in the way."""
+    values = {field.name: getattr(job, field.name) for field in fields(job)}
+    values |= {"payload": Jsonb(job.payload), "publish_options": Jsonb(job.publish_options)}
+    return _one(connection, UnpublishedJob, "insert_job", values)
+
+
+def find_accepted(connection: AnyConnection, job: NewJob) -> tuple[UUID, bool] | None:
+    """The job that stood in the way of `insert`, and whether it has the same payload."""
+    values = {
+        "job_id": job.job_id,
+        "job_type": job.job_type,
+        "organization_id": job.organization_id,
+        "idempotency_key": job.idempotency_key,
+        "payload": Jsonb(job.payload),
+    }
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        return cursor.execute(_sql("find_accepted"), values).fetchone()
+
+
+def stamp_publication(connection: Connection, job_id: UUID, publication: int, message_id: str) -> bool:
+    """Note that QStash has taken this publication; False where it was known or superseded."""
+    values = {"job_id": job_id, "publication": publication, "message_id": message_id}
+    return connection.execute(_sql("stamp_publication"), values).rowcount == 1
+
+
+def reject_publication(connection: Connection, job_id: UUID, publication: int, message: str) -> bool:
+    """Fail a job whose message QStash refused for good; False where an earlier try may have got through."""
+    values = {"job_id": job_id, "publication": publication, "message": message}
+    return connection.execute(_sql("reject_publication"), values).rowcount == 1
+
+
+def take_written(connection: Connection, job_ids: Sequence[UUID], max_delay: float) -> list[UnpublishedJob]:
+    """Of these jobs, those that were committed and are within QStash's reach, reserved for a minute."""
+    return _all(
+        connection, UnpublishedJob, "take_written", {"job_ids": list(job_ids), "max_delay": max_delay}
+    )
+
+
+def take_unpublished(connection: Connection, limit: int) -> list[UnpublishedJob]:
+    """Publications that are due, reserved for the caller for a minute."""
+    return _all(connection, UnpublishedJob, "take_unpublished", {"limit": limit})
+
+
+# --- running ------------------------------------------------------------------------------------------------
+
+
+def claim(
+    connection: Connection, job_id: UUID, publication: int, *, lease: float, message_id: str | None
+) -> ClaimedJob | None:
+    """Take a job for one attempt of at most `lease` seconds; None where it is not this delivery's to run."""
+    values = {
+        "job_id": job_id,
+        "publication": publication,
+        "lease": lease,
+        "message_id": message_id,
+        "lost": ATTEMPT_LOST,
+    }
+    return _one(connection, ClaimedJob, "claim_job", values)
+
+
+def insert_scheduled(
+    connection: Connection,
+    job_id: UUID,
+    job_type: str,
+    payload: Mapping[str, Any],
+    *,
+    max_attempts: int,
+    schedule_id: str | None,
+    message_id: str,
+    user_id: int | None,
+    organization_id: int | None,
+) -> None:
+    """Make the row of a scheduled delivery, unless another delivery of the same message has."""
+    values = {
+        "job_id": job_id,
+        "job_type": job_type,
+        "payload": Jsonb(payload),
+        "max_attempts": max_attempts,
+        "schedule_id": schedule_id,
+        "message_id": message_id,
+        "user_id": user_id,
+        "organization_id": organization_id,
+    }
+    connection.execute(_sql("insert_scheduled_job"), values)
+
+
+def find_standing(connection: Connection, job_id: UUID) -> Standing | None:
+    """How a job stands that could not be claimed or written."""
+    return _one(connection, Standing, "find_standing", {"job_id": job_id})
+
+
+def complete(connection: Connection, job_id: UUID, attempt: int, result: Any) -> Ended | None:
+    """End a job as completed; None where the attempt is stale."""
+    stored = None if result is None else Jsonb(result)
+    return _one(connection, Ended, "complete_job", {"job_id": job_id, "attempt": attempt, "result": stored})
+
+
+def cancel_attempt(connection: Connection, job_id: UUID, attempt: int, reason: str) -> Ended | None:
+    """End a job as cancelled by its own handler; None where the attempt is stale."""
+    return _one(
+        connection, Ended, "cancel_attempt", {"job_id": job_id, "attempt": attempt, "message": _text(reason)}
+    )
+
+
+def record_failed_attempt(
+    connection: Connection,
+    job_id: UUID,
+    attempt: int,
+    *,
+    type: str,  # noqa: A002  # the error's type, as the column calls it
+    message: str,
+    traceback: str | None = None,
+    permanent: bool = False,
+    retry_after: float | None = None,
+) -> Ended | None:
+    """Record an attempt's error: `retrying` while attempts are left, else `failed`; None where it is stale."""
+    values = {
+        "job_id": job_id,
+        "attempt": attempt,
+        "type": type,
+        "message": _text(message) or type,
+        "traceback": None if traceback is None else _text(traceback),
+        "permanent": permanent,
+        "retry_after": retry_after,
+    }
+    return _one(connection, Ended, "record_failed_attempt", values)
+
+
+def record_progress(connection: Connection, job_id: UUID, attempt: int, progress: Mapping[str, Any]) -> bool:
+    """Store how far the attempt has come; False where it is stale or the job was cancelled."""
+    values = {"job_id": job_id, "attempt": attempt, "progress": Jsonb(progress)}
+    return connection.execute(_sql("record_progress"), values).fetchone() is not None
+
+
+# --- healing ------------------------------------------------------------------------------------------------
+
+
+def settle_failure(
+    connection: Connection, job_id: UUID, publication: int, *, message: str, dlq_id: str | None
+) -> SettledJob | None:
+    """Give back, or end, a job whose message QStash has given up; None where that message no longer counts."""
+    values = {"job_id": job_id, "publication": publication, "message": _text(message), "dlq_id": dlq_id}
+    settled = _one(connection, SettledJob, "settle_failure", values)
+    if settled is None and dlq_id is not None:
+        connection.execute(_sql("store_dead_letter_id"), values)
+    return settled
+
+
+def requeue_expired(connection: Connection, limit: int) -> list[SettledJob]:
+    """Give back, or end, jobs whose attempt's lease has expired."""
+    return _all(connection, SettledJob, "requeue_expired", {"limit": limit, "lost": ATTEMPT_LOST})
+
+
+def take_untold_failures(
+    connection: Connection, limit: int, job_id: UUID | None = None
+) -> list[UntoldFailure]:
+    """Failed jobs whose caller is still to be told, reserved for a minute; of one job if an id is given."""
+    return _all(connection, UntoldFailure, "take_untold_failures", {"limit": limit, "job_id": job_id})
+
+
+def stamp_failure_told(connection: Connection, job_id: UUID, run: int) -> None:
+    """Note that the caller's failure callback is at QStash."""
+    connection.execute(_sql("stamp_failure_told"), {"job_id": job_id, "run": run})
+
+
+# --- looking ------------------------------------------------------------------------------------------------
+
+
+def find(connection: Connection, job_id: UUID) -> Execution | None:
+    """One job by its id."""
+    return _one(connection, Execution, "find_job", {"job_id": job_id})
+
+
+def latest(connection: Connection, limit: int = 50) -> list[Execution]:
+    """The latest jobs, newest first."""
+    return _all(connection, Execution, "list_latest", {"limit": limit})
+
+
+def latest_by_type(connection: Connection, job_type: str, limit: int = 50) -> list[Execution]:
+    """The latest jobs of one type, newest first."""
+    return _all(connection, Execution, "list_latest_by_type", {"job_type": job_type, "limit": limit})
+
+
+def latest_failed(connection: Connection, limit: int = 50) -> list[Execution]:
+    """The latest dead letters, newest first."""
+    return _all(connection, Execution, "list_latest_failed", {"limit": limit})
+
+
+def latest_by_user(connection: Connection, user_id: int, limit: int = 50) -> list[Execution]:
+    """The latest jobs of one user, newest first."""
+    return _all(connection, Execution, "list_latest_by_user", {"user_id": user_id, "limit": limit})
+
+
+def latest_by_organization(connection: Connection, organization_id: int, limit: int = 50) -> list[Execution]:
+    """The latest jobs of one organization, newest first."""
+    values = {"organization_id": organization_id, "limit": limit}
+    return _all(connection, Execution, "list_latest_by_organization", values)
+
+
+def statistics(connection: Connection, window: float = 86_400) -> list[TypeStatistics]:
+    """Counts and durations by type and status of the jobs created in the last `window` seconds."""
+    return _all(connection, TypeStatistics, "count_by_type_and_status", {"window": window})
+
+
+def measure_queue(connection: Connection) -> QueueGauges:
+    """The gauges that the alarms watch."""
+    measured = _one(connection, QueueGauges, "measure_queue", {})
+    assert measured is not None  # noqa: S101  # an aggregate always has its one row
+    return measured
+
+
+# ------------------------------------------------------------------------------------------------------------
+
+
+@cache
+def _sql(name: str) -> str:
+    text = (_SQL / f"{name}.sql").read_text("utf-8")
+    for placeholder, row in (("{unpublished}", UnpublishedJob), ("{execution}", Execution)):
+        if placeholder in text:
+            text = text.replace(placeholder, _columns(row))
+    return text
+
+
+def _columns(row: type[UnpublishedJob | Execution]) -> str:
+    return ", ".join(f"job_executions.{field.name}" for field in fields(row) if field.name != "within_reach")
+
+
+def _one(connection: AnyConnection, row: type[Row], name: str, values: Mapping[str, Any]) -> Row | None:
+    with connection.cursor(row_factory=class_row(row)) as cursor:
+        return cursor.execute(_sql(name), values).fetchone()
+
+
+def _all(connection: AnyConnection, row: type[Row], name: str, values: Mapping[str, Any]) -> list[Row]:
+    with connection.cursor(row_factory=class_row(row)) as cursor:
+        return cursor.execute(_sql(name), values).fetchall()
+
+
+def _text(value: str) -> str:
+    """Postgres's text and jsonb cannot hold a NUL character; an error's message may."""
+    return value.replace("\x00", "\\x00")

@@ -1,0 +1,43 @@
+"""Inline mode (`JOB_DELIVERY=inline`): a job runs in the caller, where there is no QStash to deliver it.
+
+For development and tests of an application. The row is written, claimed and finished exactly as in production; what is
+missing is the delivery: delays are not waited for, and attempts follow each other at once.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from shared.envelope import Delivery, Envelope
+from shared.errors import DatabaseUnavailable, UnknownJobType
+from shared.registry import get_job_config
+from shared.rows import UnpublishedJob
+
+
+def run(job: UnpublishedJob) -> None:
+    """Run a job until it has ended. Raises UnknownJobType without its function, DatabaseUnavailable."""
+    worker = _worker(job.job_type)
+    envelope = Envelope(
+        job_id=job.job_id, publication=job.publication, type=job.job_type, payload=job.payload
+    )
+    delivery = Delivery(envelope, message_id=None)
+    while True:
+        answer = worker.deliver(delivery, worker.config.timeout)
+        if answer.status in {200, 489}:
+            return
+        if answer.status == 503 and "Retry-After" not in answer.headers:
+            raise DatabaseUnavailable(f"Postgres went away while job {job.job_id} ran inline")
+
+
+def _worker(job_type: str) -> Any:
+    # By name, as the template names it: `shared` does not depend on `functions`, which an application may not have.
+    name = f"functions.{get_job_config(job_type).type.module}.handler"
+    try:
+        return import_module(name).handler
+    except ModuleNotFoundError as error:
+        if error.name is None or not name.startswith(error.name):
+            raise
+        raise UnknownJobType(
+            f"inline mode needs {name}, which cannot be imported here: run where it can"
+        ) from None

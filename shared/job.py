@@ -1,0 +1,110 @@
+"""The job as its handler sees it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Generic, TypeVar
+
+from psycopg.pq import TransactionStatus
+
+from shared import database, executions
+from shared.database import Connection
+from shared.envelope import Payload
+from shared.rows import ClaimedJob
+
+P = TypeVar("P", bound=Payload)
+
+
+class Job(Generic[P]):
+    """One attempt of one job: its payload, whose it is, and what the handler may do besides returning.
+
+    `run` counts replays from 1, `attempt` counts all attempts of all runs; `user_id`, `organization_id` and
+    `idempotency_key` are as given to `enqueue`.
+    """
+
+    def __init__(self, claimed: ClaimedJob, payload: P, seconds: float) -> None:
+        self.payload = payload
+        self.id, self.type, self.run, self.attempt = (
+            claimed.job_id,
+            claimed.job_type,
+            claimed.run,
+            claimed.attempt,
+        )
+        self.max_attempts, self.created_at = claimed.max_attempts, claimed.created_at
+        self.user_id, self.organization_id = claimed.user_id, claimed.organization_id
+        self.idempotency_key, self.schedule_id = claimed.idempotency_key, claimed.schedule_id
+        self._ends_at = time.monotonic() + seconds
+        self._connection: Connection | None = None
+
+    @property
+    def seconds_left(self) -> float:
+        """Seconds until this attempt is ended as timed out."""
+        return max(self._ends_at - time.monotonic(), 0.0)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """A connection whose writes commit together with `completed`, or not at all.
+
+        Leaving the block does not commit; leaving it with an exception undoes what was written in it. Every block of
+        one attempt is part of the same transaction. Raises DatabaseUnavailable.
+
+            with job.transaction() as connection:
+                connection.execute("UPDATE accounts SET credit = credit + 1 WHERE id = %s", [job.payload.account])
+        """
+        if self._connection is None:
+            self._connection = self._begin()
+        with self._connection.transaction():
+            yield self._connection
+
+    @property
+    def open_transaction(self) -> Connection | None:
+        """The connection that `transaction` gave out, for the worker to commit or roll back; None without one.
+
+        Raises RuntimeError if the handler ended the transaction itself: its writes would not be tied to the job.
+        """
+        if self._connection is None:
+            return None
+        if self._connection.info.transaction_status is TransactionStatus.IDLE:
+            raise RuntimeError(
+                "job.transaction() was committed or rolled back by the handler; leave that to the worker"
+            )
+        return self._connection
+
+    def roll_back(self) -> None:
+        """Undo what was written in `transaction`; a connection that cannot is closed, which undoes it as well."""
+        connection, self._connection = self._connection, None
+        if connection is None or connection.info.transaction_status is TransactionStatus.IDLE:
+            return
+        try:
+            connection.rollback()
+        except Exception:  # noqa: BLE001  # whatever it was, the server rolls back when the connection goes
+            database.close(connection)
+
+    def progress(self, done: float, total: float | None = None, message: str | None = None) -> None:
+        """Show how far the job has come. On a connection of its own, so it is seen while the job runs.
+
+            job.progress(200, 1000, "rows exported")
+
+        Raises DatabaseUnavailable. Does nothing once the attempt is stale or the job cancelled.
+        """
+        shown = {"done": done, "total": total, "message": message}
+        database.run(lambda connection: executions.record_progress(connection, self.id, self.attempt, shown))
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether this attempt has lost the job: it was cancelled, or taken over. Long handlers ask and return early."""
+        standing = database.run(lambda connection: executions.find_standing(connection, self.id))
+        return standing is None or standing.status != "processing" or standing.attempt != self.attempt
+
+    def _begin(self) -> Connection:
+        milliseconds = int(self.seconds_left * 1000) + 1000
+        # Should our cancel request not get through, the server ends the statement by itself.
+        begin = f"BEGIN; SET LOCAL statement_timeout = {milliseconds}"
+
+        def start(connection: Connection) -> Connection:
+            connection.execute(begin.encode())
+            return connection
+
+        return database.run(start)

@@ -1,0 +1,74 @@
+"""What a caller may say about a job besides its payload, checked before anything is written."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated, Any, Self
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+
+from shared.envelope import problems
+from shared.errors import InvalidJob
+from shared.settings import WebAddress
+
+LONGEST_DELAY = timedelta(days=3650)
+MOST_RETRIES = 50
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e]{0,4096}")
+_RESERVED = re.compile(r"(?i)upstash-.*|content-type|content-length|host")
+
+
+def _delay(value: timedelta) -> timedelta:
+    if not timedelta(0) <= value <= LONGEST_DELAY:
+        raise ValueError(f"must be 0 to {LONGEST_DELAY.total_seconds():.0f} seconds (ten years)")
+    return value
+
+
+def _headers(headers: dict[str, str]) -> dict[str, str]:
+    for name, value in headers.items():
+        if not _HEADER_NAME.fullmatch(name) or _RESERVED.fullmatch(name):
+            raise ValueError(
+                f"{name!r} cannot be set: use a plain name that is neither Upstash-… nor Content-…"
+            )
+        if not _HEADER_VALUE.fullmatch(value):
+            raise ValueError(f"the value of {name!r} must be printable ASCII of at most 4096 characters")
+    return headers
+
+
+class JobOptions(BaseModel):
+    """The keyword arguments of `enqueue`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    user_id: int | None = Field(None, ge=1, lt=2**63)
+    organization_id: int | None = Field(None, ge=1, lt=2**63)
+    idempotency_key: str | None = Field(None, min_length=1, max_length=255, pattern=r"^[^\x00]*$")
+    delay: Annotated[timedelta, AfterValidator(_delay)] | None = None
+    not_before: AwareDatetime | None = None
+    retries: int | None = Field(None, ge=0, le=MOST_RETRIES)
+    headers: Annotated[dict[str, str], AfterValidator(_headers)] | None = None
+    callback: WebAddress | None = None
+    failure_callback: WebAddress | None = None
+
+    @model_validator(mode="after")
+    def _one_time(self) -> Self:
+        if self.delay is not None and self.not_before is not None:
+            raise ValueError("give delay or not_before, not both")
+        return self
+
+    @classmethod
+    def check(cls, subject: str, **options: Any) -> Self:
+        """These options, if they are all right. Raises InvalidJob, which names every one that is not."""
+        try:
+            return cls.model_validate(options)
+        except ValidationError as error:
+            raise InvalidJob(subject, problems(error)) from None

@@ -1,0 +1,141 @@
+"""Hands messages to QStash through its SDK, which is told not to wait: the outbox is what retries."""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+from qstash import QStash
+from qstash.message import FlowControl
+
+from shared import secrets
+from shared.endpoints import RECORD_FAILURE, endpoint
+from shared.envelope import Envelope, Metadata
+from shared.errors import EndpointUnknown, PublishFailed, PublishRejected, SecretUnavailable
+from shared.rows import UnpublishedJob, UntoldFailure
+from shared.settings import DispatcherSettings
+
+_TIMEOUT = httpx.Timeout(5.0, connect=2.0)  # seconds; the SDK's own read timeout is 600
+_CALLBACK_RETRIES = "5"
+_lock = threading.Lock()  # reconcile publishes from several threads
+_clients: dict[tuple[str, str], QStash] = {}
+
+
+def publish(job: UnpublishedJob, settings: DispatcherSettings) -> str:
+    """Publish one job and return QStash's message id.
+
+    Raises PublishRejected where QStash refuses this very message (400), PublishFailed for everything else.
+    """
+    options = job.publish_options
+    envelope = Envelope(
+        job_id=job.job_id,
+        publication=job.publication,
+        type=job.job_type,
+        payload=job.payload,
+        metadata=Metadata(
+            user_id=job.user_id,
+            organization_id=job.organization_id,
+            idempotency_key=job.idempotency_key,
+            created_at=job.created_at,
+        ),
+    )
+    return _send(
+        settings,
+        job.job_type,
+        body=envelope.to_wire(),
+        # A repeated id is swallowed for ten minutes even when the first message has failed, hence the number.
+        deduplication_id=f"{job.job_id}-{job.publication}",
+        headers=options.get("headers"),
+        retries=options["retries"],
+        timeout=f"{options['timeout']}s",
+        callback=options.get("callback"),
+        flow_control=_flow_control(options.get("flow_control")),
+        not_before=None if job.not_before is None else math.ceil(job.not_before.timestamp()),
+        label=job.job_type,
+    )
+
+
+def publish_failure(failure: UntoldFailure, settings: DispatcherSettings) -> str:
+    """Tell a caller's own failure callback that its job has failed. Raises as `publish` does."""
+    body = {
+        "jobId": str(failure.job_id),
+        "type": failure.job_type,
+        "status": "failed",
+        "run": failure.run,
+        "attempt": failure.attempt,
+        "error": failure.error,
+        "errors": failure.errors,
+        "userId": failure.user_id,
+        "organizationId": failure.organization_id,
+        "completedAt": failure.completed_at.isoformat(),
+    }
+    return _send(
+        settings,
+        None,
+        url=failure.failure_callback,
+        body=json.dumps(body).encode(),
+        deduplication_id=f"{failure.job_id}-failed-{failure.run}",
+        label="failure-callback",
+    )
+
+
+def _send(settings: DispatcherSettings, endpoint_name: str | None, **message: Any) -> str:
+    try:
+        if endpoint_name is not None:
+            message["url"] = endpoint(endpoint_name, settings)
+            message["failure_callback"] = endpoint(RECORD_FAILURE, settings)
+            message["failure_callback_headers"] = {"Retries": _CALLBACK_RETRIES}
+        client = _client(secrets.secret("QSTASH_TOKEN"), settings.qstash_url)
+        response = client.message.publish(content_type="application/json", **message)
+    except PublishRejected:
+        raise
+    except (EndpointUnknown, SecretUnavailable) as error:
+        raise PublishFailed(str(error)) from error
+    except Exception as error:  # the SDK's and httpx's errors share no base
+        raise PublishFailed(
+            f"QStash at {settings.qstash_url}: {str(error) or type(error).__name__}"
+        ) from error
+    if isinstance(response, list):
+        raise PublishFailed("the destination is not a URL")
+    return response.message_id
+
+
+def close() -> None:
+    """Close the connections to QStash; the next publish opens others."""
+    for client in _clients.values():
+        client.http._client.close()  # noqa: SLF001  # the SDK has no close of its own
+    _clients.clear()
+
+
+def _flow_control(options: Mapping[str, Any] | None) -> FlowControl | None:
+    if options is None:
+        return None
+    flow_control: FlowControl = {"key": options["key"]}
+    if options.get("parallelism"):
+        flow_control["parallelism"] = options["parallelism"]
+    if options.get("rate"):
+        flow_control["rate"], flow_control["period"] = options["rate"], options["period"]
+    return flow_control
+
+
+def _client(token: str, base_url: str) -> QStash:
+    with _lock:
+        if (token, base_url) not in _clients:
+            client = QStash(token, retry=False, base_url=base_url)
+            # The SDK has no setting for the timeout, and its errors carry no status: both are put in here.
+            client.http._client.close()  # noqa: SLF001
+            client.http._client = httpx.Client(  # noqa: SLF001
+                timeout=_TIMEOUT, event_hooks={"response": [_raise_rejected]}
+            )
+            _clients[token, base_url] = client
+        return _clients[token, base_url]
+
+
+def _raise_rejected(response: httpx.Response) -> None:
+    if response.status_code == 400:
+        response.read()
+        raise PublishRejected(f"QStash refused the message: {response.text}")

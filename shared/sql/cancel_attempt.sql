@@ -1,0 +1,9 @@
+-- The handler found the job pointless. No row: the attempt is stale.
+UPDATE job_executions
+SET status = 'cancelled',
+    error = %(message)s,
+    lease_expires_at = NULL,
+    completed_at = clock_timestamp(),
+    updated_at = clock_timestamp()
+WHERE job_id = %(job_id)s AND attempt = %(attempt)s AND status = 'processing'
+RETURNING status, extract(epoch FROM completed_at - started_at)::double precision AS duration

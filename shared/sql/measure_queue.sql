@@ -1,0 +1,13 @@
+-- Gauges. Each reads a partial index, so its cost follows what is waiting or wrong, not the table's size.
+SELECT
+    (SELECT count(*) FROM job_executions WHERE status IN ('pending', 'retrying')) AS depth,
+    (SELECT coalesce(extract(epoch FROM clock_timestamp() - min(greatest(created_at, not_before))), 0)::double precision
+        FROM job_executions
+        WHERE status = 'pending' AND coalesce(not_before, created_at) <= clock_timestamp()) AS oldest_pending,
+    (SELECT count(*) FROM job_executions
+        WHERE status = 'processing' AND started_at < clock_timestamp() - interval '10 minutes'
+            AND lease_expires_at < clock_timestamp()) AS stuck,
+    (SELECT count(*) FROM job_executions WHERE status = 'failed') AS dead_letters,
+    (SELECT count(*) FROM job_executions
+        WHERE published_at IS NULL AND status IN ('pending', 'retrying')
+            AND publish_after <= clock_timestamp()) AS unpublished

@@ -1,0 +1,1 @@
+"""What is deployed: the template, and what `make build` makes of it."""
