@@ -1,1 +1,1 @@
-"""The official SDKs against our local QStash."""
+"""What the local QStash server promises, asked through the real SDK and over raw HTTP."""

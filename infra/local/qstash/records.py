@@ -1,0 +1,107 @@
+"""What the server remembers: messages, attempts, events and dead letters."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from infra.local.qstash.headers import Headers, first
+from infra.local.qstash.options import Options
+
+
+class State(StrEnum):
+    """Where a message is in its life, as the logs spell it."""
+
+    CREATED = "CREATED"
+    ACTIVE = "ACTIVE"
+    RETRY = "RETRY"
+    ERROR = "ERROR"
+    DELIVERED = "DELIVERED"
+    FAILED = "FAILED"
+    CANCEL_REQUESTED = "CANCEL_REQUESTED"
+    CANCELED = "CANCELED"
+
+
+@dataclass(slots=True, eq=False)
+class Message:
+    """One message. Times are in seconds since 1970; `retried` counts the retries that have begun."""
+
+    id: str
+    url: str
+    body: bytes
+    options: Options
+    caller_ip: str
+    created_at: float
+    not_before: float
+    is_callback: bool = False
+    state: State = State.CREATED
+    retried: int = 0
+    due: float = field(default=0.0)
+    finished_at: float | None = None
+
+    def __post_init__(self) -> None:
+        self.due = self.not_before
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more will be sent."""
+        return self.finished_at is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What came of one delivery. `status` is 0 where no response came, and then `error` says why."""
+
+    status: int
+    headers: Headers = field(default_factory=dict)
+    body: bytes = b""
+    error: str | None = None
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the destination answered with a 2xx."""
+        return 200 <= self.status < 300
+
+    @property
+    def forbids_retry(self) -> bool:
+        """Whether the destination said that a retry would not help."""
+        header = first(self.headers, "Upstash-Nonretryable-Error") or ""
+        return self.status == 489 and header.lower() == "true"
+
+    @property
+    def explanation(self) -> str:
+        """Why the attempt failed, in a sentence."""
+        return self.error or f"the destination answered with status {self.status}"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the log. `id` is `(milliseconds since 1970, number)` and orders all events."""
+
+    id: tuple[int, int]
+    message: Message
+    state: State
+    attempt: Attempt | None = None
+    next_delivery: float | None = None
+
+    @property
+    def time(self) -> int:
+        """Milliseconds since 1970."""
+        return self.id[0]
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message that failed for good, with its last attempt. `id` is `(milliseconds since 1970, number)`."""
+
+    id: tuple[int, int]
+    message: Message
+    attempt: Attempt
+
+    @property
+    def dlq_id(self) -> str:
+        """The id as the API spells it, such as `1725323658779-0`."""
+        return f"{self.id[0]}-{self.id[1]}"
+
+
+def milliseconds(seconds: float) -> int:
+    """Whole milliseconds."""
+    return int(seconds * 1000)

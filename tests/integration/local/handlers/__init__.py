@@ -1,0 +1,1 @@
+"""Functions that the local Lambda runs in its tests."""
