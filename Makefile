@@ -25,6 +25,21 @@ $(VENV)/.ready: tests/requirements.txt requirements.txt functions/send_email/req
 	@$(BIN)/pip install --disable-pip-version-check --progress-bar off -q -r tests/requirements.txt
 	@touch $@
 
+demo: setup ## start everything on this machine, send eight mails, show them, stop
+	@$(BIN)/python -m infra.local.demo
+
+dev: setup ## the local cloud, staying up; functions restart when their code changes
+	@$(BIN)/python -m infra.local.dev
+
+shell: setup ## a Python prompt connected to the running make dev
+	@$(BIN)/python -m infra.local.shell
+
+migrate: setup ## bring the database at DATABASE_URL up to date
+	@$(BIN)/python -m infra.migrations
+
+test: setup $(SAM_VENV)/.ready ## run every test (ARGS="-k name" for some)
+	$(call step,tests,$(BIN)/pytest -n auto --dist loadfile $(ARGS))
+
 check: setup $(SAM_VENV)/.ready ## check format, lint, types and the template
 	$(call step,format (make format mends it),$(BIN)/ruff format --check --quiet .)
 	$(call step,lint,$(BIN)/ruff check --quiet .)
@@ -39,7 +54,7 @@ format: setup ## format the code and mend what the linter can
 # WS1000 wants X-Ray on, WS1004 log groups found by name (ours are named in LoggingConfig; tests/artifact holds them).
 UNWANTED_RULES := WS1000 WS1004
 
-.PHONY: help setup check format
+.PHONY: help setup demo dev shell migrate test check format
 
 # ---- Building for Lambda ----------------------------------------------------------------------------------------
 # `sam build` calls build-SharedLayer and build-NameFunction below for the resources of those names in template.yaml.

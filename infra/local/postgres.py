@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import pwd
@@ -13,13 +14,15 @@ import tempfile
 import time
 from importlib.util import find_spec
 from pathlib import Path
+from typing import IO
 
 import psycopg
 
 _UNPRIVILEGED = "nobody"
 _START_SECONDS = 30.0
-# Durability of a throw-away database is not worth a disk's latency; everything else is as in production.
-_SETTINGS = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "max_connections=200")
+# Surviving a power cut is not worth a disk's latency here. A crash of the server is survived: what was committed stays
+# (synchronous_commit is left on, without which the delivery contract does not hold anywhere).
+_SETTINGS = ("fsync=off", "full_page_writes=off", "max_connections=200")
 
 
 class PostgresError(Exception):
@@ -37,15 +40,21 @@ class EmbeddedPostgres:
         self._folder = self._reachable(folder.resolve())
         self._data, self._log = self._folder / "data", self._folder / "postgres.log"
         self._process: subprocess.Popen[bytes] | None = None
+        self._lock: IO[str] | None = None
         self.port = port or _free_port()
 
     @property
     def url(self) -> str:
         """Connection string of the maintenance database."""
-        return f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
+        return self.database_url("postgres")
+
+    def database_url(self, name: str) -> str:
+        """Connection string of one of its databases."""
+        return f"postgresql://postgres@127.0.0.1:{self.port}/{name}"
 
     def start(self) -> None:
         """Make the cluster if there is none, start it and wait until it answers. Raises PostgresError."""
+        self._lock_folder()
         self._stop_leftover()
         self._require_free_port()
         binaries = self._binaries()
@@ -56,6 +65,7 @@ class EmbeddedPostgres:
 
     def stop(self, *, immediate: bool = False) -> None:
         """Stop it, cleanly or (`immediate`) as a crash would: clients are cut off, the next start recovers."""
+        self._unlock_folder()
         if self._process is None:
             return
         self._process.send_signal(signal.SIGQUIT if immediate else signal.SIGINT)
@@ -66,6 +76,23 @@ class EmbeddedPostgres:
             self._process.wait()
         self._process = None
 
+    def _lock_folder(self) -> None:
+        """Claim the folder for this process: what else runs on it then was left by one that is gone."""
+        if self._lock is not None:
+            return
+        lock = (self._folder / "lock").open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.close()
+            raise PostgresError(f"another local cloud is running on {self._folder}: stop it first") from None
+        self._lock = lock
+
+    def _unlock_folder(self) -> None:
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            lock.close()
+
     def _require_free_port(self) -> None:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -73,7 +100,7 @@ class EmbeddedPostgres:
                 probe.bind(("127.0.0.1", self.port))
             except OSError as error:
                 raise PostgresError(
-                    f"port {self.port} (Postgres) is in use: stop what listens there or choose another port"
+                    f"port {self.port} (Postgres) is in use: stop what listens there, or set POSTGRES_PORT to another port"
                 ) from error
 
     def _binaries(self) -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.artifact.conftest import make
-from tests.artifact.template import ROOT, TEMPLATE, Function
+from tests.artifact.template import ROOT, TEMPLATE, Function, sample_environment
 
 MEGABYTE = 1_000_000
 X86_64 = 0x3E  # e_machine in an ELF header
@@ -73,7 +73,7 @@ def test_handler_imports_on_lambda(
     if python_313 is None:
         pytest.skip("no Python 3.13 here: set PY313=/path/to/python3.13 to import what is deployed")
     module, _, attribute = str(function.properties["Handler"]).rpartition(".")
-    environment = TEMPLATE.environment(function) | {
+    environment = sample_environment(function) | {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": f"{build / function.resource}{os.pathsep}{layer}",
         "AWS_REGION": "eu-central-1",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.artifact.template import ROOT, TEMPLATE, Function
+from tests.artifact.template import ROOT, TEMPLATE, Function, sample_environment
 
 # What no function may load when it starts, each 90 to 340 ms of CPU where all a worker needs takes 230. Powertools
 # itself loads its tracing module and the bare name botocore, both light: the X-Ray SDK and a session are what costs.
@@ -66,7 +66,7 @@ def test_bare_worker_loads_nothing_dear(tmp_path: Path) -> None:
 
 def _loaded(module: str, function: Function, *folders: Path) -> set[str]:
     """The modules that a fresh interpreter holds after importing one."""
-    environment = TEMPLATE.environment(function) | {
+    environment = sample_environment(function) | {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": os.pathsep.join(map(str, (ROOT, *folders))),
     }

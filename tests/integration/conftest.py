@@ -17,7 +17,7 @@ from shared.database import Connection
 from shared.envelope import Payload, new_job_id
 from shared.registry import get_job_config
 from shared.rows import Execution, NewJob, UnpublishedJob
-from tests.background import Background
+from infra.local.background import Background
 from tests.integration import delivering
 
 Accept = Callable[..., UnpublishedJob]

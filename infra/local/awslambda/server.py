@@ -50,6 +50,7 @@ class LambdaServer:
         self._default_concurrency = default_concurrency
         self._sink = log
         self._pools: dict[str, Pool] = {}
+        self._running = False
         self._warden = Warden()
         self._gateway = Gateway(self._invoke, self._log, host, port)
 
@@ -59,9 +60,11 @@ class LambdaServer:
         await self._warden.start()
         self._machine = dataclasses.replace(self._machine, group=self._warden.group)
         self._pools = {function.name: self._pool(function) for function in self._functions.values()}
+        self._running = True
 
     async def stop(self) -> None:
         """Kill all functions and wait for them; running invocations end with an error."""
+        self._running = False
         await self._gateway.stop_listening()
         try:
             await asyncio.gather(*(pool.close() for pool in self._pools.values()))
@@ -111,7 +114,7 @@ class LambdaServer:
         self._functions[function.name] = function
         if function.name in self._pools:
             self._pools[function.name].function = self._with_url(function)
-        elif self._pools:
+        elif self._running:
             self._pools[function.name] = self._pool(function)
 
     async def _invoke(self, name: str, event: Event) -> InvokeResult:

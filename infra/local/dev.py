@@ -1,0 +1,118 @@
+"""`make dev`: the local cloud, staying up. A function restarts when its code changes.
+
+Writes `.local/dev/env`, which `make shell` (a Python prompt) and your own application read.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from watchfiles import watch
+
+from infra.local.cloud import LocalCloud, LocalCloudError, Ports
+from infra.local.console import end_on_sigterm, err, fail, out, up
+from infra.template import ROOT
+
+FOLDER = ROOT / ".local" / "dev"
+ENVIRONMENT = FOLDER / "env"
+_PORTS = {
+    "POSTGRES_PORT": 54329,
+    "QSTASH_PORT": 8080,
+    "FUNCTIONS_PORT": 9000,
+    "MAILBOX_PORT": 8025,
+    "AWS_PORT": 5005,
+}
+
+
+def main() -> int:
+    """Run until Ctrl-C; the exit code."""
+    end_on_sigterm()
+    out.print("[bold]Posthaste[/]: starting the local cloud")
+    try:
+        with LocalCloud(
+            FOLDER, ports=_ports(), log=_print, announce=up, backoff_scale=_backoff_scale()
+        ) as cloud:
+            _introduce(cloud)
+            with _environment_file(cloud):
+                _recycle_on_change(cloud)
+    except KeyboardInterrupt:
+        out.print("\nstopping")
+    except (LocalCloudError, ValueError) as error:
+        return fail(str(error))
+    return 0
+
+
+def _ports() -> Ports:
+    chosen = {name: _number(name, default) for name, default in _PORTS.items()}
+    return Ports(**{name.removesuffix("_PORT").lower(): port for name, port in chosen.items()})
+
+
+def _number(variable: str, default: int) -> int:
+    text = os.environ.get(variable, "")
+    if text and not (text.isdecimal() and 0 < int(text) < 65536):
+        raise ValueError(f"{variable} is {text!r} and must be a port number, 1 to 65535")
+    return int(text or default)
+
+
+def _backoff_scale() -> float:
+    text = os.environ.get("BACKOFF_SCALE", "1")
+    try:
+        scale = float(text)
+    except ValueError:
+        scale = -1.0
+    if scale < 0:
+        raise ValueError(
+            f"BACKOFF_SCALE is {text!r} and must be a number: 1 for QStash's real waits, 0.02 for quick ones"
+        )
+    return scale
+
+
+def _print(line: str) -> None:
+    out.print(line, markup=False, soft_wrap=True)
+
+
+@contextmanager
+def _environment_file(cloud: LocalCloud) -> Iterator[None]:
+    lines = [f"{name}='{value}'" for name, value in cloud.environment.items()]
+    ENVIRONMENT.write_text("\n".join(lines) + "\n", "utf-8")
+    try:
+        yield
+    finally:
+        ENVIRONMENT.unlink()
+
+
+def _introduce(cloud: LocalCloud) -> None:
+    shown = {
+        "mails": cloud.mailbox.url,
+        "QStash": cloud.qstash.url,
+        "Postgres": cloud.database_url,
+        "AWS": cloud.aws.url,
+    }
+    for name, url in (shown | cloud.endpoints).items():
+        out.print(f"  {name:<16} [link={url}]{url}[/link]", soft_wrap=True)
+    out.print(
+        "\nIn another terminal, [bold]make shell[/] opens a Python prompt:\n"
+        "  >>> from shared.emails import WelcomeData, enqueue_welcome\n"
+        '  >>> enqueue_welcome("ada@example.com", WelcomeData(name="Ada"))\n'
+        "Functions restart when their code changes. Ctrl-C stops everything.\n"
+    )
+
+
+def _recycle_on_change(cloud: LocalCloud) -> None:
+    for changes in watch(ROOT / "functions", ROOT / "shared", ROOT / "template.yaml", raise_interrupt=True):
+        changed = sorted(
+            {str(Path(path).relative_to(ROOT)) for _kind, path in changes if "__pycache__" not in path}
+        )
+        if "template.yaml" in changed:
+            err.print("template.yaml has changed: restart make dev to see it", style="yellow")
+        if changed:
+            cloud.recycle()
+            out.print(f"[yellow]↻[/] {', '.join(changed)}: functions restart at their next invocation")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

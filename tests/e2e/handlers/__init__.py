@@ -1,0 +1,1 @@
+"""Workers of the tests, run under the real runtime."""
