@@ -48,7 +48,10 @@ class _Kept:
     @property
     def usable(self) -> bool:
         idle = time.time() - self.used_at
-        return not self.connection.closed and 0 <= idle <= _IDLE_SECONDS and self.pid == os.getpid()
+        whole = (
+            not self.connection.closed and self.connection.info.transaction_status is TransactionStatus.IDLE
+        )
+        return whole and 0 <= idle <= _IDLE_SECONDS and self.pid == os.getpid()
 
 
 class _Connections(list[_Kept]):
@@ -71,6 +74,10 @@ def connect() -> Connection:
     """A new connection, the caller's to close. Raises DatabaseUnavailable or SecretUnavailable."""
     try:
         return _connect()
+    except psycopg.ProgrammingError:  # its words would show the password
+        raise DatabaseUnavailable(
+            "DATABASE_URL is no connection string: postgresql://user:password@host/name"
+        ) from None
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         if secrets.refresh():  # the password may have been rotated
             with suppress(psycopg.OperationalError, psycopg.InterfaceError):
@@ -81,13 +88,11 @@ def connect() -> Connection:
 
 
 def connection() -> Connection:
-    """A connection of this thread's with no transaction open, opened anew where it broke or lay idle for 30 s.
+    """A connection of this thread's, opened anew where it broke, lay idle for 30 s, or was left in mid-command.
 
-    While a job's transaction holds one, this is another. Raises DatabaseUnavailable.
+    Raises DatabaseUnavailable.
     """
     for kept in list(_thread.kept):
-        if kept.connection.info.transaction_status in {TransactionStatus.INTRANS, TransactionStatus.INERROR}:
-            continue
         if kept.usable:
             kept.used_at = time.time()
             return kept.connection
@@ -95,6 +100,21 @@ def connection() -> Connection:
     fresh = connect()
     _thread.kept.append(_Kept(fresh, time.time()))
     return fresh
+
+
+def borrow(connection: Connection) -> Connection:
+    """Make a kept connection the caller's alone until `give_back`, in whatever thread."""
+    _thread.kept[:] = [kept for kept in _thread.kept if kept.connection is not connection]
+    return connection
+
+
+def give_back(borrowed: Connection) -> None:
+    """Keep a borrowed connection for the next use, if it is whole and idle; else close it."""
+    kept = _Kept(borrowed, time.time())
+    if kept.usable:
+        _thread.kept.append(kept)
+    else:
+        close(borrowed)
 
 
 def discard() -> None:
@@ -108,12 +128,12 @@ def run(work: Callable[[Connection], T]) -> T:
 
     `work` must be harmless to repeat, which every guarded statement is. Raises DatabaseUnavailable.
     """
-    opened_before = {id(kept.connection) for kept in _thread.kept}
-    current = connection()
+    was_kept = bool(_thread.kept)
     try:
-        return attempt(work, current)
+        return attempt(work, connection())
     except DatabaseUnavailable:
-        if id(current) not in opened_before:
+        discard()  # the others are as old, and as dead
+        if not was_kept:
             raise
     return attempt(work, connection())
 
@@ -122,7 +142,7 @@ def attempt(work: Callable[[Connection], T], connection: Connection) -> T:
     """`work` on this connection, once. Raises DatabaseUnavailable if the server or the way to it is gone."""
     try:
         return work(connection)
-    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+    except (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ReadOnlySqlTransaction) as error:
         if not is_connection_failure(error, connection):
             raise
         close(connection)
@@ -132,10 +152,17 @@ def attempt(work: Callable[[Connection], T], connection: Connection) -> T:
 def is_connection_failure(error: psycopg.Error, connection: Connection) -> bool:
     """Whether the connection is at fault and not the statement.
 
-    SQLSTATE classes 08 (connection), 57P (shutdown, crash, recovery) and 53 (out of connections or memory).
+    SQLSTATE classes 08 (connection), 57P (shutdown, crash, recovery) and 53 (out of connections or memory), and 25006:
+    after a failover this may be the old primary.
     """
     state = error.sqlstate or ""
-    return connection.closed or connection.broken or state[:3] == "57P" or state[:2] in {"08", "53"}
+    return (
+        connection.closed
+        or connection.broken
+        or state[:3] == "57P"
+        or state[:2] in {"08", "53"}
+        or state == "25006"
+    )
 
 
 def close(connection: Connection) -> None:

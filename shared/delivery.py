@@ -6,26 +6,26 @@ or doubled a job without it. docs/job-lifecycle.md tells them in words.
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Callable
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Collection
 from typing import Any, Generic, TypeVar
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 from pydantic import ValidationError
-from pydantic_core import PydanticSerializationError, to_jsonable_python
+from pydantic_core import to_jsonable_python
 
 from shared import answers, database, executions, outbox, reporting
 from shared.alarm import Alarm
 from shared.answers import Answer
 from shared.envelope import Delivery, Payload, problems
 from shared.errors import DatabaseUnavailable, JobTimeout, SecretUnavailable
+from shared.failures import Failure, cut, describe, words
 from shared.job import Job
 from shared.observability import logger, remember
 from shared.outcomes import Cancel, Complete, Fail, Outcome, Retry
 from shared.registry import JobConfig
-from shared.rows import ClaimedJob, Ended
+from shared.rows import ClaimedJob, Ended, Standing
 
 P = TypeVar("P", bound=Payload)
 
@@ -33,16 +33,6 @@ LEASE_MARGIN = 10.0  # seconds a lease outlives the job's timeout; Lambda ends t
 _RECORDING_SECONDS = (
     4.0  # what is left after the timeout until Lambda ends the process, less one for the answer
 )
-_LONGEST_TRACEBACK = 8_000  # characters
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """What an exception becomes: an attempt to be recorded as failed."""
-
-    type: str
-    message: str
-    traceback: str | None = None
 
 
 class Attempt(Generic[P]):
@@ -59,8 +49,10 @@ class Attempt(Generic[P]):
         self._delivery, self._config, self._payload, self._handler = delivery, config, payload, handler
         self._seconds = min(config.timeout, seconds)
         self._alarm = Alarm(self._seconds)
+        self._id = uuid4()
         self._claimed: ClaimedJob | None = None
         self._job: Job[P] | None = None
+        self._hurried = False
 
     def deliver(self) -> Answer:
         """Do all of it and say what to answer. Never raises for anything that a job or its surroundings can do."""
@@ -75,40 +67,46 @@ class Attempt(Generic[P]):
             return answers.not_now("Postgres is unreachable")
         except (
             psycopg.Error
-        ):  # a schema that is not migrated, a right that is missing: an operator can mend it
-            logger.exception("Postgres refused a statement of ours; are all migrations applied?")
+        ) as error:  # a schema that is not migrated, a right that is missing: an operator can mend it
+            logger.error("Postgres refused; are all migrations applied?", extra={"reason": words(error)})
+            database.discard()
             return answers.not_now("Postgres refused")
         finally:
             self._alarm.stop()
             if self._job is not None:
-                self._job.roll_back()
+                self._job.end()
 
     # --- before the handler ---------------------------------------------------------------------------------
 
     def _claim_and_run(self) -> Answer:
-        claimed = self._claim()
+        if self._delivery.envelope.job_id is None:
+            try:
+                database.run(self._insert_scheduled)
+            except psycopg.DataError as error:
+                logger.error("the scheduled payload cannot be stored", extra={"reason": words(error)})
+                return answers.dead_letter("the payload cannot be stored")
+        claimed = self._claimed = database.run(self._claim) or database.run(self._find_own_claim)
         if claimed is None:
             return self._answer_standing()
-        self._claimed = claimed
         remember(attempt=claimed.attempt, organization_id=claimed.organization_id)
         if claimed.status == "failed":
-            return self._report("failed", None, claimed.error or "")
+            return self._report("failed", None, claimed.error)
         reporting.received(claimed)
         return self._finish(self._run(claimed))
 
-    def _claim(self) -> ClaimedJob | None:
-        envelope, job_id = self._delivery.envelope, self._delivery.job_id
-        if envelope.job_id is None:
-            database.run(self._insert_scheduled)
-        return database.run(
-            lambda connection: executions.claim(
-                connection,
-                job_id,
-                envelope.publication,
-                lease=self._config.timeout + LEASE_MARGIN,
-                message_id=self._delivery.message_id,
-            )
+    def _claim(self, connection: database.Connection) -> ClaimedJob | None:
+        return executions.claim(
+            connection,
+            self._delivery.job_id,
+            self._delivery.envelope.publication,
+            lease=self._config.timeout + LEASE_MARGIN,
+            message_id=self._delivery.message_id,
+            delivery=self._id,
         )
+
+    def _find_own_claim(self, connection: database.Connection) -> ClaimedJob | None:
+        """What `_claim` did, where it committed and its acknowledgement was lost."""
+        return executions.find_own_claim(connection, self._delivery.job_id, self._id)
 
     def _insert_scheduled(self, connection: database.Connection) -> None:
         envelope = self._delivery.envelope
@@ -126,9 +124,7 @@ class Attempt(Generic[P]):
 
     def _answer_standing(self) -> Answer:
         """Answer by how the job stands, for a delivery that could not claim it or an attempt that lost it."""
-        standing = database.run(
-            lambda connection: executions.find_standing(connection, self._delivery.job_id)
-        )
+        standing = self._find_standing()
         if standing is None:
             logger.error("there is no such job")
             return answers.dead_letter("there is no such job")
@@ -141,6 +137,9 @@ class Attempt(Generic[P]):
             return answers.duplicate()
         return answers.not_now("another attempt holds the job", (standing.lease_left or 0.0) + 1.0)
 
+    def _find_standing(self) -> Standing | None:
+        return database.run(lambda connection: executions.find_standing(connection, self._delivery.job_id))
+
     # --- the handler ----------------------------------------------------------------------------------------
 
     def _run(self, claimed: ClaimedJob) -> Outcome | Failure:
@@ -148,18 +147,22 @@ class Attempt(Generic[P]):
             return Fail(f"this worker runs {self._config.type} and the job is a {claimed.job_type}")
         try:
             # Tolerant, unlike enqueue: during a deploy a newer producer may send a field this code does not know.
-            payload = self._payload.model_validate(claimed.payload, extra="ignore")
+            payload = self._payload.model_validate_json(claimed.payload, extra="ignore")
         except ValidationError as error:
             return Fail(
                 "invalid payload: " + "; ".join(f"{field}: {what}" for field, what in problems(error))
             )
-        self._job = Job(claimed, payload, self._seconds)
+        self._job = Job(claimed, payload, self._alarm.seconds_left)
         try:
             outcome = self._handler(self._job)
-        except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever the handler raised is the job's to record
-            return _failure(error)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001  # whatever the handler raised is the job's to record
+            if self._alarm.rang:  # perhaps wrapped: in a task group's exception, as a cause
+                raise JobTimeout(self._alarm.message).with_traceback(error.__traceback__) from None
+            return describe(error)
         if self._alarm.rang:  # and the handler swallowed it
-            raise JobTimeout(f"timed out after {round(self._seconds, 1):g} s")
+            raise JobTimeout(self._alarm.message)
         return outcome if isinstance(outcome, Outcome) else Complete(outcome)
 
     # --- after the handler ----------------------------------------------------------------------------------
@@ -170,25 +173,25 @@ class Attempt(Generic[P]):
             case Complete(result):
                 return self._complete(result)
             case Cancel(reason):
-                return self._end(
-                    "cancelled", reason, lambda c, j, a: executions.cancel_attempt(c, j, a, reason)
-                )
+                return self._cancel(str(reason))
             case Fail(reason):
-                return self._record(Failure("Fail", reason), permanent=True)
+                return self._record(Failure("Fail", str(reason)), permanent=True)
             case Retry(reason=reason):
-                return self._record(Failure("Retry", reason), retry_after=outcome.seconds)
+                return self._record(Failure("Retry", str(reason)), retry_after=outcome.seconds)
             case Failure():
                 return self._record(outcome)
 
     def _complete(self, result: Any) -> Answer:
         try:
-            stored = to_jsonable_python(result, by_alias=True)
+            stored = json.dumps(to_jsonable_python(result, by_alias=True), allow_nan=False)
             connection = self._job.open_transaction if self._job else None
-        except (PydanticSerializationError, RuntimeError) as error:
-            return self._record(Failure(type(error).__name__, str(error)), permanent=True)
+        except Exception as error:  # noqa: BLE001  # a generator in the result runs the handler's code
+            failure = describe(error)
+            message = f"the result cannot be stored as JSON, or the transaction was ended: {failure.message}"
+            return self._record(Failure(failure.type, message, failure.traceback), permanent=True)
         try:
             if connection is None:
-                ended = database.run(lambda fresh: self._write_completed(fresh, stored))
+                ended = database.run(lambda kept: self._write_completed(kept, stored))
             else:
                 ended = self._commit(connection, stored)
         except DatabaseUnavailable:
@@ -197,36 +200,47 @@ class Attempt(Generic[P]):
             return self._record(
                 Failure("DatabaseUnavailable", "Postgres went away before the transaction's commit")
             )
-        except psycopg.Error as error:  # a deferred constraint, a result that jsonb cannot hold
-            return self._record(_failure(error))
+        except psycopg.DataError as error:
+            return self._record(
+                Failure(type(error).__name__, f"the result cannot be stored: {words(error)}"), permanent=True
+            )
+        except psycopg.Error as error:  # a deferred constraint, for one
+            return self._record(Failure(type(error).__name__, words(error)))
         if ended is None:
-            return self._answer_standing()
+            return self._answer_lost({"completed"}, None)
         if connection is not None:
             _publish_written(connection)
         return self._report("completed", ended, None)
 
-    def _commit(self, connection: database.Connection, stored: Any) -> Ended | None:
+    def _commit(self, connection: database.Connection, stored: str) -> Ended | None:
         """Commit the handler's writes with `completed`, or neither where the attempt is stale."""
 
         def commit(open_transaction: database.Connection) -> Ended | None:
             ended = self._write_completed(open_transaction, stored)
-            open_transaction.execute("COMMIT" if ended else "ROLLBACK")
+            # RESET: what the handler SET for its session is not the next job's.
+            open_transaction.execute(b"COMMIT; RESET ALL" if ended else b"ROLLBACK")
             return ended
 
         return database.attempt(commit, connection)
 
-    def _write_completed(self, connection: database.Connection, stored: Any) -> Ended | None:
+    def _write_completed(self, connection: database.Connection, stored: str) -> Ended | None:
         claimed = self._known_claim()
         return executions.complete(connection, claimed.job_id, claimed.attempt, stored)
+
+    def _cancel(self, reason: str) -> Answer:
+        def write(connection: database.Connection, claimed: ClaimedJob) -> Ended | None:
+            return executions.cancel_attempt(connection, claimed.job_id, claimed.attempt, reason)
+
+        return self._end(write, {"cancelled"}, reason)
 
     def _record(
         self, failure: Failure, *, permanent: bool = False, retry_after: float | None = None
     ) -> Answer:
-        def write(connection: database.Connection, job_id: UUID, attempt: int) -> Ended | None:
+        def write(connection: database.Connection, claimed: ClaimedJob) -> Ended | None:
             return executions.record_failed_attempt(
                 connection,
-                job_id,
-                attempt,
+                claimed.job_id,
+                claimed.attempt,
                 type=failure.type,
                 message=failure.message,
                 traceback=failure.traceback,
@@ -234,35 +248,53 @@ class Attempt(Generic[P]):
                 retry_after=retry_after,
             )
 
-        return self._end(None, failure.message, write, retry_after)
+        return self._end(write, {"retrying", "failed"}, failure.message, retry_after)
 
     def _end(
         self,
-        status: str | None,
-        message: str,
-        write: Callable[[database.Connection, UUID, int], Ended | None],
+        write: Callable[[database.Connection, ClaimedJob], Ended | None],
+        statuses: Collection[str],
+        reason: str,
         retry_after: float | None = None,
     ) -> Answer:
         claimed = self._known_claim()
         if self._job is not None:
-            self._job.roll_back()
-        ended = database.run(lambda connection: write(connection, claimed.job_id, claimed.attempt))
+            self._job.end()
+        ended = database.run(lambda connection: write(connection, claimed))
         if ended is None:
-            return self._answer_standing()
-        return self._report(status or ended.status, ended, message, retry_after)
+            return self._answer_lost(statuses, reason, retry_after)
+        return self._report(ended.status, ended, reason, retry_after)
+
+    def _answer_lost(
+        self, statuses: Collection[str], reason: str | None, retry_after: float | None = None
+    ) -> Answer:
+        """A guarded write hit no row: it was ours, and its acknowledgement was lost, or the attempt is stale."""
+        claimed, standing = self._known_claim(), self._find_standing()
+        if (
+            standing is not None
+            and standing.status in statuses
+            and (standing.attempt, standing.publication)
+            == (claimed.attempt, self._delivery.envelope.publication)
+        ):
+            return self._report(standing.status, None, reason, retry_after)
+        return self._answer_standing()
 
     def _record_timeout(self, timeout: JobTimeout) -> Answer:
         """Cut every connection, which may be in the middle of a command, and record on a fresh one."""
+        self._hurried = True
         alarm = Alarm(_RECORDING_SECONDS)
         try:
             alarm.start()
+            if self._job is not None:
+                self._job.cut()
             database.discard()
+            self._claimed = self._claimed or database.run(self._find_own_claim)
             if self._claimed is None:
                 return answers.not_now("timed out before the job was claimed")
-            return self._record(_failure(timeout))
-        except (JobTimeout, DatabaseUnavailable, SecretUnavailable) as error:
+            return self._record(describe(timeout))
+        except (JobTimeout, DatabaseUnavailable, SecretUnavailable, psycopg.Error) as error:
             logger.error(
-                "the timeout could not be recorded; the lease's end will be", extra={"reason": str(error)}
+                "the timeout could not be recorded; the lease's end will be", extra={"reason": words(error)}
             )
             return answers.not_now("Postgres is unreachable")
         finally:
@@ -271,33 +303,37 @@ class Attempt(Generic[P]):
     # --- telling --------------------------------------------------------------------------------------------
 
     def _report(
-        self, status: str, ended: Ended | None, error: str | None, retry_after: float | None = None
+        self, status: str, ended: Ended | None, reason: str | None, retry_after: float | None = None
     ) -> Answer:
         """Tell of what has just been committed, and turn it into the answer."""
-        duration = None if ended is None else ended.duration
-        reporting.ended(self._config.type, status, duration, error)
+        said = cut(reason or "")
+        reporting.ended(self._config.type, status, None if ended is None else ended.duration, said)
         match status:
             case "completed":
                 return answers.done()
             case "cancelled":
                 return answers.done(cancelled=True)
             case "retrying" if retry_after is not None:
-                return answers.not_now(error or "", retry_after)
+                return answers.not_now(said, retry_after)
             case "retrying":
-                return answers.failed_attempt(error or "")
-        self._tell_caller()
-        return answers.dead_letter(error or "")
-
-    def _tell_caller(self) -> None:
-        claimed = self._known_claim()
-        if claimed.failure_callback is not None:
-            from shared import dispatcher  # noqa: PLC0415  # few jobs ask for it; reconcile tries again
-
-            dispatcher.tell_failures(claimed.job_id)
+                return answers.failed_attempt(said)
+        if self._known_claim().failure_callback is not None and not self._hurried:
+            _tell_caller(self._known_claim().job_id)
+        return answers.dead_letter(said)
 
     def _known_claim(self) -> ClaimedJob:
         assert self._claimed is not None  # noqa: S101  # nothing is written before the claim
         return self._claimed
+
+
+def _tell_caller(job_id: UUID) -> None:
+    """Publish the caller's failure callback. The job's end does not hang on it: reconcile tries again."""
+    try:
+        from shared import dispatcher  # noqa: PLC0415  # few jobs ask for it
+
+        dispatcher.tell_failures(job_id)
+    except (Exception, JobTimeout) as error:  # noqa: BLE001
+        logger.warning("the caller is not told yet", extra={"reason": words(error)})
 
 
 def _publish_written(connection: database.Connection) -> None:
@@ -305,8 +341,3 @@ def _publish_written(connection: database.Connection) -> None:
         from shared import dispatcher  # noqa: PLC0415  # whoever wrote them has imported it
 
         dispatcher.publish_written(written)
-
-
-def _failure(error: BaseException) -> Failure:
-    text = "".join(traceback.format_exception(error))
-    return Failure(type(error).__name__, str(error) or type(error).__name__, text[-_LONGEST_TRACEBACK:])

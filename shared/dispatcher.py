@@ -6,7 +6,10 @@ not be published here is published by `reconcile`.
 
 from __future__ import annotations
 
+import functools
 import json
+import math
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,20 +21,22 @@ from uuid import UUID
 import psycopg
 from psycopg.pq import TransactionStatus
 from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError
 
 from shared import database, executions, inline, outbox, publishing, reporting
-from shared.envelope import Payload, new_job_id, problems
+from shared.envelope import Envelope, Payload, new_job_id, problems
 from shared.errors import DatabaseUnavailable, IdempotencyConflict, InvalidJob, PublishFailed, PublishRejected
+from shared.failures import words
 from shared.job_options import JobOptions
 from shared.observability import logger
 from shared.registry import JobConfig, get_job_config
-from shared.rows import NewJob, UnpublishedJob, UntoldFailure
+from shared.rows import NewJob, OverdueJob, UnpublishedJob, UntoldFailure
 from shared.settings import DispatcherSettings
 
 LARGEST_PAYLOAD = 512 * 1024  # bytes
-_LAMBDA_MARGIN = 20  # seconds QStash waits beyond the job's timeout, for Lambda's init and answer
-_SPARE_RETRIES = 2  # a 503 for a held lease uses one of QStash's up
+_REACH_MARGIN = 60  # seconds: times are rounded up to whole seconds, and QStash has a clock of its own
 _PUBLISHERS = 8  # at once, where many wait
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # escaped by JSON, and not by the text itself
 
 C = TypeVar("C", bound=psycopg.Connection[Any])
 
@@ -57,8 +62,9 @@ def enqueue(
     request; `callback` is a URL that QStash calls after each attempt, `failure_callback` one called once the job has
     failed. With `connection` the job is part of that connection's transaction: see `transaction`.
 
-    Raises InvalidJob (names every field at fault), IdempotencyConflict, DatabaseUnavailable or MissingSettings, and
-    nothing was written; PublishRejected if QStash refused this very message, and the job is recorded as failed.
+    Raises InvalidJob (names every field at fault), IdempotencyConflict or MissingSettings, and nothing was written;
+    DatabaseUnavailable, after which the job may have been accepted if the connection broke at the last moment (try
+    again with an idempotency key); PublishRejected if QStash refused this very message: the job is recorded as failed.
 
         >>> enqueue(SendSms(to="+12025551234", message="Your code is 123456"), delay=60)  # doctest: +SKIP
         UUID('01a20390-091c-72da-a1ee-c518ceb18516')
@@ -72,7 +78,7 @@ def enqueue(
         delay=delay,
         not_before=not_before,
         retries=retries,
-        headers=None if headers is None else dict(headers),
+        headers=headers,
         callback=callback,
         failure_callback=failure_callback,
     )
@@ -83,10 +89,11 @@ def enqueue(
         accepted = _accept(connection, job)
     if isinstance(accepted, UUID):
         return accepted
-    reporting.enqueued(job.job_type, job.job_id)
     if connection is not None and connection.info.transaction_status is not TransactionStatus.IDLE:
-        outbox.add(connection, job.job_id)
-    elif accepted.within_reach:
+        outbox.add(connection, accepted.transaction, job.job_id)
+        return job.job_id
+    reporting.enqueued(job.job_type, job.job_id)
+    if accepted.within_reach:
         _deliver(accepted, settings)
     return job.job_id
 
@@ -115,11 +122,14 @@ def publish_written(job_ids: Sequence[UUID]) -> None:
         return
     settings = DispatcherSettings.load()
     try:
-        written = database.run(lambda kept: executions.take_written(kept, job_ids, settings.max_delay))
+        written = database.run(
+            lambda kept: executions.take_written(kept, job_ids, settings.max_delay - _REACH_MARGIN)
+        )
         for job in written:
+            reporting.enqueued(job.job_type, job.job_id)
             _deliver(job, settings)
-    except (DatabaseUnavailable, PublishRejected) as error:
-        logger.error("not all published; reconcile will try again", extra={"reason": str(error)})
+    except (DatabaseUnavailable, PublishRejected, psycopg.Error) as error:
+        logger.error("not all published; reconcile will try again", extra={"reason": words(error)})
 
 
 def publish_unpublished(limit: int, ends_at: float) -> tuple[int, int]:
@@ -142,14 +152,35 @@ def publish_unpublished(limit: int, ends_at: float) -> tuple[int, int]:
     return len(jobs), len(stamped)
 
 
-def tell_failures(job_id: UUID | None = None, limit: int = 1) -> int:
+def give_back_gone(limit: int, ends_at: float) -> int:
+    """Give back up to `limit` overdue jobs whose message QStash no longer holds, until `ends_at`; how many were.
+
+    A message may have ended without its worker's knowledge: refused by a function that did not start, cancelled by
+    hand, lost with its failure callback. Raises DatabaseUnavailable.
+    """
+    settings = DispatcherSettings.load()
+    overdue = database.run(lambda kept: executions.take_overdue(kept, limit))
+
+    def is_gone(job: OverdueJob) -> bool:
+        return time.monotonic() < ends_at and not _is_held(job, settings)
+
+    with ThreadPoolExecutor(_PUBLISHERS) as askers:
+        gone = [job for job, found in zip(overdue, askers.map(is_gone, overdue), strict=True) if found]
+    settled = [database.run(functools.partial(executions.requeue_gone, job=job)) for job in gone]
+    for each in filter(None, settled):
+        reporting.settled(each)
+    return len(gone)
+
+
+def tell_failures(job_id: UUID | None = None, limit: int = 1, ends_at: float = math.inf) -> int:
     """Publish the failure callbacks of failed jobs whose callers wait for one; how many QStash has now.
 
-    Of one job if an id is given. Never raises for QStash's sake: reconcile tries again.
+    Of one job if an id is given; until `ends_at` (of time.monotonic). Never raises for QStash's sake: reconcile tries
+    again.
     """
     settings = DispatcherSettings.load()
     untold = database.run(lambda kept: executions.take_untold_failures(kept, limit, job_id))
-    return sum(_tell(failure, settings) for failure in untold)
+    return sum(_tell(failure, settings) for failure in untold if time.monotonic() < ends_at)
 
 
 # --- accepting ----------------------------------------------------------------------------------------------
@@ -164,7 +195,7 @@ def _new_job(payload: Payload, options: JobOptions, settings: DispatcherSettings
         job_type=config.type.value,
         payload=wire,
         max_attempts=retries + 1,
-        max_delay=settings.max_delay,
+        max_delay=settings.max_delay - _REACH_MARGIN,
         publish_options=_publish_options(config, retries, options, settings),
         user_id=options.user_id,
         organization_id=options.organization_id,
@@ -182,16 +213,20 @@ def _checked(payload: Payload) -> dict[str, Any]:
             "enqueue", [("payload", f"must be a Payload of a job type, not {type(payload).__name__}")]
         )
     name = type(payload).__name__
-    text = payload.model_dump_json(by_alias=True, warnings=False)  # it is read back right below
     try:
+        text = payload.model_dump_json(by_alias=True, warnings=False)  # it is read back right below
         type(payload).model_validate_json(text)
+        # The worker reads it inside an envelope, which is a level deeper than the parser may allow.
+        Envelope.model_validate_json(f'{{"type": "", "payload": {text}}}')
     except ValidationError as error:
         raise InvalidJob(name, problems(error)) from None
+    except (PydanticSerializationError, ValueError) as error:
+        raise InvalidJob(name, [("payload", f"cannot be sent as JSON: {error}")]) from None
     if len(text.encode()) > LARGEST_PAYLOAD:
         raise InvalidJob(
             name, [("payload", f"must be at most {LARGEST_PAYLOAD} bytes as JSON; pass a reference instead")]
         )
-    if "\\u0000" in text:
+    if _NUL.search(text):
         raise InvalidJob(
             name, [("payload", "must not contain the NUL character, which Postgres cannot store")]
         )
@@ -202,22 +237,11 @@ def _checked(payload: Payload) -> dict[str, Any]:
 def _publish_options(
     config: JobConfig, retries: int, options: JobOptions, settings: DispatcherSettings
 ) -> dict[str, Any]:
-    published: dict[str, Any] = {
-        "retries": min(retries + _SPARE_RETRIES, settings.max_retries),
-        "timeout": config.timeout + _LAMBDA_MARGIN,
-    }
+    published = publishing.default_options(config, retries, settings)
     if options.headers:
         published["headers"] = options.headers
     if options.callback:
         published["callback"] = options.callback
-    if config.flow_control:
-        limits = config.flow_control
-        published["flow_control"] = {
-            "key": config.type.value,
-            "parallelism": limits.parallelism,
-            "rate": limits.rate,
-            "period": limits.period,
-        }
     return published
 
 
@@ -257,9 +281,19 @@ def _deliver(job: UnpublishedJob, settings: DispatcherSettings) -> None:
 def _try_publish(job: UnpublishedJob, settings: DispatcherSettings) -> str | None:
     try:
         return publishing.publish(job, settings)
-    except (PublishFailed, PublishRejected) as error:
-        reporting.publish_failed(job.job_type, job.job_id, str(error))
+    except Exception as error:  # noqa: BLE001  # whatever is wrong with one row must not stop the others
+        reporting.publish_failed(job.job_type, job.job_id, words(error))
         return None
+
+
+def _is_held(job: OverdueJob, settings: DispatcherSettings) -> bool:
+    if job.qstash_message_id is None:
+        return False
+    try:
+        return publishing.is_held(job.qstash_message_id, settings)
+    except PublishFailed as error:
+        logger.warning("QStash does not say what it holds", extra={"reason": str(error)})
+        return True
 
 
 def _tell(failure: UntoldFailure, settings: DispatcherSettings) -> bool:
@@ -279,8 +313,11 @@ def _stamp(job: UnpublishedJob, message_id: str) -> bool:
         return database.run(
             lambda kept: executions.stamp_publication(kept, job.job_id, job.publication, message_id)
         )
-    except DatabaseUnavailable as error:  # the claim will stamp it, or reconcile publish it again: harmless
-        logger.warning("published but not stamped", extra={"job_id": str(job.job_id), "reason": str(error)})
+    except (
+        DatabaseUnavailable,
+        psycopg.Error,
+    ) as error:  # the claim will stamp it, or reconcile publish it again
+        logger.warning("published but not stamped", extra={"job_id": str(job.job_id), "reason": words(error)})
         return False
 
 
@@ -290,5 +327,5 @@ def _reject(job: UnpublishedJob, error: PublishRejected) -> bool:
         return database.run(
             lambda kept: executions.reject_publication(kept, job.job_id, job.publication, str(error))
         )
-    except DatabaseUnavailable:
+    except (DatabaseUnavailable, psycopg.Error):
         return False

@@ -62,7 +62,7 @@ class SecretUnavailable(PosthasteError):
 
 
 class DatabaseUnavailable(PosthasteError):
-    """Postgres could not be reached or ended the connection; nothing was changed by this call."""
+    """Postgres could not be reached, or went away during a statement, which may or may not have taken effect."""
 
 
 class EndpointUnknown(PosthasteError):

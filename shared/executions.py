@@ -23,6 +23,7 @@ from shared.rows import (
     Ended,
     Execution,
     NewJob,
+    OverdueJob,
     QueueGauges,
     SettledJob,
     Standing,
@@ -34,6 +35,16 @@ from shared.rows import (
 AnyConnection = psycopg.Connection[Any]  # a caller's own, whatever its row factory
 Row = TypeVar("Row")
 _SQL = Path(__file__).parent / "sql"
+_LONGEST_TEXT = 8_000  # characters
+_SECONDS = "extract(epoch FROM clock_timestamp() - {})::double precision"
+_COMPUTED = {
+    "payload": "payload::text",
+    "waited": _SECONDS.format("greatest(created_at, not_before)"),
+    # Of an attempt that was lost we know only when that was noticed.
+    "since_last_error": "CASE WHEN errors -> -1 ->> 'type' <> 'AttemptLost' THEN "
+    + _SECONDS.format("(errors -> -1 ->> 'at')::timestamptz")
+    + " END",
+}
 ATTEMPT_LOST = (
     "the attempt ended without a word: its process crashed, was killed, or lost its way to Postgres"
 )
@@ -90,10 +101,20 @@ def take_unpublished(connection: Connection, limit: int) -> list[UnpublishedJob]
 
 
 def claim(
-    connection: Connection, job_id: UUID, publication: int, *, lease: float, message_id: str | None
+    connection: Connection,
+    job_id: UUID,
+    publication: int,
+    *,
+    lease: float,
+    message_id: str | None,
+    delivery: UUID | None = None,
 ) -> ClaimedJob | None:
-    """Take a job for one attempt of at most `lease` seconds; None where it is not this delivery's to run."""
+    """Take a job for one attempt of at most `lease` seconds; None where it is not this delivery's to run.
+
+    `delivery` is any id of the caller's, by which `find_own_claim` knows the claim again.
+    """
     values = {
+        "delivery": delivery,
         "job_id": job_id,
         "publication": publication,
         "lease": lease,
@@ -101,6 +122,11 @@ def claim(
         "lost": ATTEMPT_LOST,
     }
     return _one(connection, ClaimedJob, "claim_job", values)
+
+
+def find_own_claim(connection: Connection, job_id: UUID, delivery: UUID) -> ClaimedJob | None:
+    """The claim that this delivery made, where its acknowledgement was lost."""
+    return _one(connection, ClaimedJob, "find_own_claim", {"job_id": job_id, "delivery": delivery})
 
 
 def insert_scheduled(
@@ -134,10 +160,9 @@ def find_standing(connection: Connection, job_id: UUID) -> Standing | None:
     return _one(connection, Standing, "find_standing", {"job_id": job_id})
 
 
-def complete(connection: Connection, job_id: UUID, attempt: int, result: Any) -> Ended | None:
-    """End a job as completed; None where the attempt is stale."""
-    stored = None if result is None else Jsonb(result)
-    return _one(connection, Ended, "complete_job", {"job_id": job_id, "attempt": attempt, "result": stored})
+def complete(connection: Connection, job_id: UUID, attempt: int, result: str) -> Ended | None:
+    """End a job as completed, with its result as JSON; None where the attempt is stale."""
+    return _one(connection, Ended, "complete_job", {"job_id": job_id, "attempt": attempt, "result": result})
 
 
 def cancel_attempt(connection: Connection, job_id: UUID, attempt: int, reason: str) -> Ended | None:
@@ -194,6 +219,22 @@ def settle_failure(
 def requeue_expired(connection: Connection, limit: int) -> list[SettledJob]:
     """Give back, or end, jobs whose attempt's lease has expired."""
     return _all(connection, SettledJob, "requeue_expired", {"limit": limit, "lost": ATTEMPT_LOST})
+
+
+def take_overdue(connection: Connection, limit: int) -> list[OverdueJob]:
+    """Publications that should have been delivered by now, reserved for a while."""
+    return _all(connection, OverdueJob, "take_overdue", {"limit": limit})
+
+
+def requeue_gone(connection: Connection, job: OverdueJob) -> SettledJob | None:
+    """Give back a job whose message QStash no longer holds; None where something has happened to it since."""
+    values = {
+        "job_id": job.job_id,
+        "publication": job.publication,
+        "message_id": job.qstash_message_id,
+        "message": "QStash no longer holds the job's message",
+    }
+    return _one(connection, SettledJob, "requeue_gone", values)
 
 
 def take_untold_failures(
@@ -260,14 +301,23 @@ def measure_queue(connection: Connection) -> QueueGauges:
 @cache
 def _sql(name: str) -> str:
     text = (_SQL / f"{name}.sql").read_text("utf-8")
-    for placeholder, row in (("{unpublished}", UnpublishedJob), ("{execution}", Execution)):
+    for placeholder, row in (
+        ("{unpublished}", UnpublishedJob),
+        ("{execution}", Execution),
+        ("{claimed}", ClaimedJob),
+    ):
         if placeholder in text:
             text = text.replace(placeholder, _columns(row))
     return text
 
 
-def _columns(row: type[UnpublishedJob | Execution]) -> str:
-    return ", ".join(f"job_executions.{field.name}" for field in fields(row) if field.name != "within_reach")
+def _columns(row: type[UnpublishedJob | Execution | ClaimedJob]) -> str:
+    """What to select for a row: the columns its fields are named after, and the expressions of `_COMPUTED`."""
+    ours = _COMPUTED if row is ClaimedJob else {}
+    names = (field.name for field in fields(row) if field.name not in {"within_reach", "transaction"})
+    return ", ".join(
+        f"{ours[name]} AS {name}" if name in ours else f"job_executions.{name}" for name in names
+    )
 
 
 def _one(connection: AnyConnection, row: type[Row], name: str, values: Mapping[str, Any]) -> Row | None:
@@ -280,6 +330,9 @@ def _all(connection: AnyConnection, row: type[Row], name: str, values: Mapping[s
         return cursor.execute(_sql(name), values).fetchall()
 
 
-def _text(value: str) -> str:
-    """Postgres's text and jsonb cannot hold a NUL character; an error's message may."""
-    return value.replace("\x00", "\\x00")
+def _text(value: object) -> str:
+    """An error's words as Postgres can hold them: of bounded length, without NUL or halves of a surrogate pair."""
+    text = str(value)
+    if len(text) > _LONGEST_TEXT:
+        text = f"{text[:_LONGEST_TEXT]} … ({len(text)} characters in all)"
+    return text.replace("\x00", "\\x00").encode("utf-8", "backslashreplace").decode()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Generic, TypeVar
 
 from psycopg.pq import TransactionStatus
@@ -72,14 +72,20 @@ class Job(Generic[P]):
             )
         return self._connection
 
-    def roll_back(self) -> None:
-        """Undo what was written in `transaction`; a connection that cannot is closed, which undoes it as well."""
+    def end(self) -> None:
+        """Undo what was written in `transaction` and not committed, and let its connection go."""
         connection, self._connection = self._connection, None
-        if connection is None or connection.info.transaction_status is TransactionStatus.IDLE:
+        if connection is None:
             return
-        try:
-            connection.rollback()
-        except Exception:  # noqa: BLE001  # whatever it was, the server rolls back when the connection goes
+        if connection.info.transaction_status in {TransactionStatus.INTRANS, TransactionStatus.INERROR}:
+            with suppress(Exception):  # whatever it was, the server rolls back when the connection goes
+                connection.rollback()
+        database.give_back(connection)
+
+    def cut(self) -> None:
+        """Close the transaction's connection at once, also in the middle of a command; the server rolls it back."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
             database.close(connection)
 
     def progress(self, done: float, total: float | None = None, message: str | None = None) -> None:
@@ -99,12 +105,12 @@ class Job(Generic[P]):
         return standing is None or standing.status != "processing" or standing.attempt != self.attempt
 
     def _begin(self) -> Connection:
-        milliseconds = int(self.seconds_left * 1000) + 1000
-        # Should our cancel request not get through, the server ends the statement by itself.
-        begin = f"BEGIN; SET LOCAL statement_timeout = {milliseconds}"
+        # Should our cancel request not get through, or this process vanish, the server ends it by itself.
+        limit = int(self.seconds_left * 1000) + 1000  # milliseconds
+        begin = f"BEGIN; SET LOCAL statement_timeout = {limit}; SET LOCAL idle_in_transaction_session_timeout = {limit}"
+        return database.run(lambda connection: _borrow(connection, begin))
 
-        def start(connection: Connection) -> Connection:
-            connection.execute(begin.encode())
-            return connection
 
-        return database.run(start)
+def _borrow(connection: Connection, begin: str) -> Connection:
+    connection.execute(begin.encode())
+    return database.borrow(connection)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -18,12 +18,12 @@ from pydantic import (
 
 from shared.envelope import problems
 from shared.errors import InvalidJob
-from shared.settings import WebAddress
 
 LONGEST_DELAY = timedelta(days=3650)
 MOST_RETRIES = 50
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e]{0,4096}")
+_CALLBACK = re.compile(r"(?=.{1,2048}$)https?://[A-Za-z0-9\[][!-~]*")
 _RESERVED = re.compile(r"(?i)upstash-.*|content-type|content-length|host")
 
 
@@ -44,6 +44,25 @@ def _headers(headers: dict[str, str]) -> dict[str, str]:
     return headers
 
 
+def _not_before(value: datetime) -> datetime | None:
+    try:
+        ahead = value - datetime.now(UTC)
+    except OverflowError:
+        ahead = timedelta.max if value.year > 5000 else timedelta.min
+    if ahead > LONGEST_DELAY:
+        raise ValueError("must be at most ten years ahead")
+    return value if ahead > timedelta(0) else None  # long since due
+
+
+def _callback(value: str) -> str:
+    if not _CALLBACK.fullmatch(value):
+        raise ValueError("must be an absolute http(s) URL of at most 2048 ASCII characters")
+    return value
+
+
+Callback = Annotated[str, AfterValidator(_callback)]
+
+
 class JobOptions(BaseModel):
     """The keyword arguments of `enqueue`."""
 
@@ -53,15 +72,15 @@ class JobOptions(BaseModel):
     organization_id: int | None = Field(None, ge=1, lt=2**63)
     idempotency_key: str | None = Field(None, min_length=1, max_length=255, pattern=r"^[^\x00]*$")
     delay: Annotated[timedelta, AfterValidator(_delay)] | None = None
-    not_before: AwareDatetime | None = None
+    not_before: Annotated[AwareDatetime, AfterValidator(_not_before)] | None = None
     retries: int | None = Field(None, ge=0, le=MOST_RETRIES)
     headers: Annotated[dict[str, str], AfterValidator(_headers)] | None = None
-    callback: WebAddress | None = None
-    failure_callback: WebAddress | None = None
+    callback: Callback | None = None
+    failure_callback: Callback | None = None
 
     @model_validator(mode="after")
     def _one_time(self) -> Self:
-        if self.delay is not None and self.not_before is not None:
+        if {"delay", "not_before"} <= self.model_fields_set:
             raise ValueError("give delay or not_before, not both")
         return self
 
@@ -69,6 +88,6 @@ class JobOptions(BaseModel):
     def check(cls, subject: str, **options: Any) -> Self:
         """These options, if they are all right. Raises InvalidJob, which names every one that is not."""
         try:
-            return cls.model_validate(options)
+            return cls.model_validate({name: value for name, value in options.items() if value is not None})
         except ValidationError as error:
             raise InvalidJob(subject, problems(error)) from None

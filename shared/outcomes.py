@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -20,13 +21,18 @@ class Complete:
 class Retry:
     """Not now: try again `after` so many seconds (at most a day, which is as far as QStash follows a Retry-After).
 
-    Counts as an attempt: with none left the job fails.
+    Counts as an attempt: with none left the job fails. Raises ValueError if `after` is no span of time.
 
         return Retry(after=60, reason="the provider asked us to slow down")
     """
 
     after: float | timedelta
     reason: str = "the handler asked for a retry"
+
+    def __post_init__(self) -> None:
+        after = self.after.total_seconds() if isinstance(self.after, timedelta) else self.after
+        if not isinstance(after, int | float) or isinstance(after, bool) or math.isnan(after):  # type: ignore[redundant-expr]
+            raise ValueError(f"Retry(after=…) takes seconds or a timedelta, not {self.after!r}")
 
     @property
     def seconds(self) -> float:
@@ -37,7 +43,7 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """The job has become pointless; it ends as cancelled, without an error."""
+    """The job has become pointless; it ends as cancelled."""
 
     reason: str
 

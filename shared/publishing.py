@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import threading
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import httpx
@@ -16,13 +18,20 @@ from shared import secrets
 from shared.endpoints import RECORD_FAILURE, endpoint
 from shared.envelope import Envelope, Metadata
 from shared.errors import EndpointUnknown, PublishFailed, PublishRejected, SecretUnavailable
+from shared.registry import JobConfig, get_job_config
 from shared.rows import UnpublishedJob, UntoldFailure
 from shared.settings import DispatcherSettings
 
 _TIMEOUT = httpx.Timeout(5.0, connect=2.0)  # seconds; the SDK's own read timeout is 600
-_CALLBACK_RETRIES = "5"
+_CALLBACK_RETRIES = 5
+_LAMBDA_MARGIN = 20  # seconds QStash waits beyond the job's timeout, for Lambda's init and answer
+_SPARE_RETRIES = 2  # a 503 for a held lease uses one of QStash's up
 _lock = threading.Lock()  # reconcile publishes from several threads
-_clients: dict[tuple[str, str], QStash] = {}
+_clients: dict[tuple[str, str, int], QStash] = {}
+
+
+class _NotFound(Exception):
+    """QStash answered 404."""
 
 
 def publish(job: UnpublishedJob, settings: DispatcherSettings) -> str:
@@ -30,7 +39,8 @@ def publish(job: UnpublishedJob, settings: DispatcherSettings) -> str:
 
     Raises PublishRejected where QStash refuses this very message (400), PublishFailed for everything else.
     """
-    options = job.publish_options
+    config = get_job_config(job.job_type)
+    options = default_options(config, config.retries, settings) | job.publish_options
     envelope = Envelope(
         job_id=job.job_id,
         publication=job.publication,
@@ -59,6 +69,31 @@ def publish(job: UnpublishedJob, settings: DispatcherSettings) -> str:
     )
 
 
+def default_options(config: JobConfig, retries: int, settings: DispatcherSettings) -> dict[str, Any]:
+    """How a job of this type is published where its caller says nothing else; kept in its row."""
+    options: dict[str, Any] = {
+        "retries": min(retries + _SPARE_RETRIES, settings.max_retries),
+        "timeout": config.timeout + _LAMBDA_MARGIN,
+    }
+    if config.flow_control is not None:
+        options["flow_control"] = {"key": config.type.value, **asdict(config.flow_control)}
+    return options
+
+
+def is_held(message_id: str, settings: DispatcherSettings) -> bool:
+    """Whether QStash still holds a message, waiting or under way. Raises PublishFailed if it does not say."""
+    try:
+        client = _client(secrets.secret("QSTASH_TOKEN"), settings.qstash_url)
+        client.message.get(message_id)
+    except _NotFound:
+        return False
+    except Exception as error:  # the SDK's and httpx's errors share no base
+        raise PublishFailed(
+            f"QStash at {settings.qstash_url}: {str(error) or type(error).__name__}"
+        ) from error
+    return True
+
+
 def publish_failure(failure: UntoldFailure, settings: DispatcherSettings) -> str:
     """Tell a caller's own failure callback that its job has failed. Raises as `publish` does."""
     body = {
@@ -68,7 +103,7 @@ def publish_failure(failure: UntoldFailure, settings: DispatcherSettings) -> str
         "run": failure.run,
         "attempt": failure.attempt,
         "error": failure.error,
-        "errors": failure.errors,
+        "errors": [{name: each[name] for name in each if name != "traceback"} for each in failure.errors],
         "userId": failure.user_id,
         "organizationId": failure.organization_id,
         "completedAt": failure.completed_at.isoformat(),
@@ -88,9 +123,15 @@ def _send(settings: DispatcherSettings, endpoint_name: str | None, **message: An
         if endpoint_name is not None:
             message["url"] = endpoint(endpoint_name, settings)
             message["failure_callback"] = endpoint(RECORD_FAILURE, settings)
-            message["failure_callback_headers"] = {"Retries": _CALLBACK_RETRIES}
+            message["failure_callback_headers"] = {
+                "Retries": str(min(_CALLBACK_RETRIES, settings.max_retries))
+            }
         client = _client(secrets.secret("QSTASH_TOKEN"), settings.qstash_url)
-        response = client.message.publish(content_type="application/json", **message)
+        try:
+            response = client.message.publish(content_type="application/json", **message)
+        except (httpx.NetworkError, httpx.RemoteProtocolError):
+            # A kept connection that died while the process was frozen; the deduplication id makes a repeat harmless.
+            response = client.message.publish(content_type="application/json", **message)
     except PublishRejected:
         raise
     except (EndpointUnknown, SecretUnavailable) as error:
@@ -123,19 +164,31 @@ def _flow_control(options: Mapping[str, Any] | None) -> FlowControl | None:
 
 
 def _client(token: str, base_url: str) -> QStash:
+    key = (token, base_url, os.getpid())  # a forked child must not speak on its parent's socket
     with _lock:
-        if (token, base_url) not in _clients:
+        if key not in _clients:
             client = QStash(token, retry=False, base_url=base_url)
             # The SDK has no setting for the timeout, and its errors carry no status: both are put in here.
             client.http._client.close()  # noqa: SLF001
             client.http._client = httpx.Client(  # noqa: SLF001
                 timeout=_TIMEOUT, event_hooks={"response": [_raise_rejected]}
             )
-            _clients[token, base_url] = client
-        return _clients[token, base_url]
+            _clients[key] = client
+        return _clients[key]
 
 
 def _raise_rejected(response: httpx.Response) -> None:
+    if response.status_code == 404 and response.request.method == "GET":
+        raise _NotFound
     if response.status_code == 400:
         response.read()
-        raise PublishRejected(f"QStash refused the message: {response.text}")
+        if _is_qstashs(response):
+            raise PublishRejected(f"QStash refused the message: {response.text}")
+
+
+def _is_qstashs(response: httpx.Response) -> bool:
+    """Whether a refusal is QStash's own, and not a proxy's on the way."""
+    try:
+        return "error" in response.json()
+    except (ValueError, TypeError):
+        return False

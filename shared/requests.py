@@ -38,7 +38,7 @@ def parse(event: Mapping[str, Any], endpoint_url: str | None = None) -> Request:
 def _body(event: Mapping[str, Any]) -> bytes:
     body = event.get("body") or ""
     if not event.get("isBase64Encoded"):
-        return str(body).encode()
+        return str(body).encode("utf-8", "replace")  # what is no text was not signed
     try:
         return base64.b64decode(body, validate=True)
     except (binascii.Error, ValueError):

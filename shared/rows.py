@@ -42,6 +42,7 @@ class UnpublishedJob:
     publish_options: dict[str, Any]
     not_before: datetime | None
     within_reach: bool = True  # False: further ahead than QStash's longest delay, published later
+    transaction: str = ""  # Postgres's id of the transaction that wrote it, where it has just been written
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class ClaimedJob:
     job_id: UUID
     job_type: str
     status: str
-    payload: dict[str, Any]
+    payload: str  # as JSON: it is validated as what it was sent as
     run: int
     attempt: int
     max_attempts: int
@@ -94,6 +95,15 @@ class SettledJob:
     organization_id: int | None
     attempt: int
     error: str
+
+
+@dataclass(frozen=True, slots=True)
+class OverdueJob:
+    """A publication that should have been delivered by now."""
+
+    job_id: UUID
+    publication: int
+    qstash_message_id: str | None
 
 
 @dataclass(frozen=True, slots=True)

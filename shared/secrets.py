@@ -24,6 +24,7 @@ _SECRET_OF = {
 _REFRESH_SECONDS = 60.0
 _EXTENSION_TIMEOUT = 3.0
 _cache: dict[str, tuple[float, str]] = {}
+_last: dict[str, str] = {}  # what was forgotten, for when it cannot be read anew
 
 
 def secret(name: str) -> str:
@@ -39,23 +40,37 @@ def secret(name: str) -> str:
     arn = os.environ.get(_SECRET_OF[name])
     if not arn:
         raise SecretUnavailable(f"set {name}, or {_SECRET_OF[name]} to the secret that holds it")
-    entry = _entries(arn).get(name)
-    if not entry:
-        raise SecretUnavailable(f"secret {arn} has no entry {name}: add it to the secret's JSON")
-    return str(entry)
+    try:
+        return _entry(arn, name)
+    except SecretUnavailable:
+        if not refresh():  # an operator may have filled it in since
+            raise
+        return _entry(arn, name)
 
 
 def refresh() -> bool:
     """Forget secrets read more than a minute ago, so that rotated ones are seen; whether there were any."""
-    old = [key for key, (read_at, _) in _cache.items() if time.time() - read_at > _REFRESH_SECONDS]
-    for key in old:
-        del _cache[key]
+    old = {
+        key: value
+        for key, (read_at, value) in _cache.copy().items()
+        if time.time() - read_at > _REFRESH_SECONDS
+    }
+    for key, value in old.items():
+        _last[key] = value
+        _cache.pop(key, None)
     return bool(old)
 
 
 def parameter(name: str) -> str:
     """An SSM parameter's value. Raises SecretUnavailable."""
     return _cached(f"parameter {name}", lambda: _parameter(name))
+
+
+def _entry(arn: str, name: str) -> str:
+    entry = _entries(arn).get(name)
+    if not entry:
+        raise SecretUnavailable(f"secret {arn} has no entry {name}: add it to the secret's JSON")
+    return str(entry)
 
 
 def _entries(arn: str) -> dict[str, Any]:
@@ -69,16 +84,24 @@ def _entries(arn: str) -> dict[str, Any]:
 
 
 def _cached(key: str, read: Any) -> str:
-    if key not in _cache:
-        _cache[key] = (time.time(), read())
-    return _cache[key][1]
+    kept = _cache.get(key)
+    if kept is None:
+        try:
+            kept = (time.time(), read())
+        except SecretUnavailable:
+            if key not in _last:
+                raise
+            kept = (time.time(), _last[key])
+        _cache[key] = kept
+    return kept[1]
 
 
 def _secret_string(arn: str) -> str:
     if port := os.environ.get("PARAMETERS_SECRETS_EXTENSION_HTTP_PORT"):
         answer = _ask_extension(port, "/secretsmanager/get", {"secretId": arn})
-        return str(answer["SecretString"])
-    return str(_ask_boto3("secretsmanager", "get_secret_value", SecretId=arn)["SecretString"])
+    else:
+        answer = _ask_boto3("secretsmanager", "get_secret_value", SecretId=arn)
+    return str(answer.get("SecretString", ""))  # a binary secret has none
 
 
 def _parameter(name: str) -> str:

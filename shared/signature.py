@@ -110,6 +110,9 @@ def _json_object(part: bytes, name: str) -> dict[str, Any]:
 
 def _decode(part: bytes, name: str) -> bytes:
     try:
-        return base64.b64decode(part + b"=" * (-len(part) % 4), altchars=b"-_", validate=True)
+        decoded = base64.b64decode(part + b"=" * (-len(part) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
-        raise InvalidSignature(f"the JWT's {name} is not base64url") from None
+        decoded = b""
+    if base64.urlsafe_b64encode(decoded).rstrip(b"=") != part.rstrip(b"="):  # one spelling, no other
+        raise InvalidSignature(f"the JWT's {name} is not base64url")
+    return decoded

@@ -57,15 +57,14 @@ class Worker(Generic[P]):
         """Answer one request to the function URL."""
         forget()
         remember(job_type=self.config.type.value, request_id=context.aws_request_id)
-        seconds = context.get_remaining_time_in_millis() / 1000 - _ANSWER_SECONDS
-        return self._answer(event, seconds).to_event()
+        return self._answer(event, context).to_event()
 
     def deliver(self, delivery: Delivery, seconds: float) -> Answer:
         """Claim and run one job within `seconds`; the request has been verified, or there was none."""
         remember(job_id=str(delivery.job_id))
         return Attempt(delivery, self.config, self.payload, self.run, seconds).deliver()
 
-    def _answer(self, event: Mapping[str, Any], seconds: float) -> Answer:
+    def _answer(self, event: Mapping[str, Any], context: Any) -> Answer:
         request = requests.parse(event, WorkerSettings.load().endpoint_url)
         try:
             verify(request)
@@ -84,9 +83,8 @@ class Worker(Generic[P]):
         message_id = request.headers.get("upstash-message-id")
         if envelope.job_id is None and not message_id:
             return answers.dead_letter("neither a job id nor a message id came with it")
-        return self.deliver(
-            Delivery(envelope, message_id, request.headers.get("upstash-schedule-id")), seconds
-        )
+        delivery = Delivery(envelope, message_id, request.headers.get("upstash-schedule-id"))
+        return self.deliver(delivery, context.get_remaining_time_in_millis() / 1000 - _ANSWER_SECONDS)
 
 
 def verify(request: Request) -> None:

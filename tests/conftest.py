@@ -63,6 +63,7 @@ def nothing_kept() -> Iterator[None]:
     """What one test read from its environment is not the next one's."""
     yield
     secrets._cache.clear()
+    secrets._last.clear()
     publishing.close()
 
 

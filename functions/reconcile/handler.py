@@ -30,8 +30,9 @@ def handler(_event: object, context: Any) -> dict[str, Any]:
     try:
         done = {
             "given_back": _until_done(_give_back_expired, ends_at),
+            "gone": _until_done(lambda: dispatcher.give_back_gone(_BATCH, ends_at), ends_at),
             "published": _publish_due(ends_at),
-            "told": _until_done(lambda: dispatcher.tell_failures(limit=_BATCH), ends_at),
+            "told": _until_done(lambda: dispatcher.tell_failures(limit=_BATCH, ends_at=ends_at), ends_at),
         }
         gauges = database.run(executions.measure_queue)
     except DatabaseUnavailable:

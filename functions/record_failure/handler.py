@@ -11,7 +11,7 @@ import binascii
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
 from shared import answers, database, dispatcher, executions, reporting, requests, settings
@@ -34,18 +34,18 @@ class FailureCallback(BaseModel):
 
     model_config = ConfigDict(alias_generator=to_camel, extra="ignore")
 
-    status: int = 0
-    body: str = ""
+    status: int | None = 0
+    body: str | None = ""
     source_message_id: str
     source_body: str = ""
     dlq_id: str | None = None
-    retried: int = Field(0)
+    retried: int | None = 0
 
     @property
     def reason(self) -> str:
         """The delivery's end in QStash's own words."""
-        text = _decoded(self.body).decode("utf-8", "replace")[:_LONGEST_BODY]
-        return f"QStash gave up after {self.retried + 1} deliveries; the last got HTTP {self.status}: {text}".rstrip(
+        text = _decoded(self.body or "").decode("utf-8", "replace")[:_LONGEST_BODY]
+        return f"QStash gave up after {(self.retried or 0) + 1} deliveries; the last got HTTP {self.status or 0}: {text}".rstrip(
             ": "
         )
 

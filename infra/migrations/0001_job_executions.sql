@@ -21,6 +21,7 @@ CREATE TABLE job_executions (
     max_attempts      integer NOT NULL,
     retry_count       integer GENERATED ALWAYS AS (greatest(attempt - 1, 0)) STORED,
     lease_expires_at  timestamptz,                         -- until then the running attempt owns the job
+    claimed_by        uuid,                                -- the delivery that made the latest claim
 
     publication       integer NOT NULL DEFAULT 1,          -- 0: a schedule's message, which carries no number
     publish_options   jsonb NOT NULL DEFAULT '{}',         -- headers, callback, retries, flow control, timeout
@@ -50,6 +51,7 @@ CREATE TABLE job_executions (
     CONSTRAINT failed_says_why CHECK (status <> 'failed' OR error IS NOT NULL),
     CONSTRAINT attempt_within_max CHECK (attempt BETWEEN 0 AND max_attempts),
     CONSTRAINT counters_make_sense CHECK (max_attempts >= 1 AND run >= 1 AND publication >= 0 AND undelivered >= 0),
+    CONSTRAINT times_make_sense CHECK (not_before BETWEEN '1970-01-01Z' AND '2999-12-31Z'),  -- a client can read them
     CONSTRAINT payload_is_object CHECK (jsonb_typeof(payload) = 'object'),
     CONSTRAINT errors_is_array CHECK (jsonb_typeof(errors) = 'array')
 );
@@ -67,13 +69,16 @@ CREATE INDEX job_executions_type ON job_executions (job_type, created_at DESC);
 CREATE INDEX job_executions_user ON job_executions (user_id, created_at DESC) WHERE user_id IS NOT NULL;
 CREATE INDEX job_executions_organization ON job_executions (organization_id, created_at DESC)
     WHERE organization_id IS NOT NULL;
--- stuck jobs: processing for too long
+-- list and count the stuck: processing for too long
 CREATE INDEX job_executions_processing ON job_executions (started_at) WHERE status = 'processing';
 -- reconcile: leases that have expired
 CREATE INDEX job_executions_lease ON job_executions (lease_expires_at) WHERE status = 'processing';
 -- reconcile: the outbox
 CREATE INDEX job_executions_unpublished ON job_executions (publish_after)
     WHERE published_at IS NULL AND status IN ('pending', 'retrying');
+-- reconcile: deliveries that are overdue
+CREATE INDEX job_executions_overdue ON job_executions (deliver_by)
+    WHERE published_at IS NOT NULL AND status IN ('pending', 'retrying');
 -- reconcile: callers still to be told of a failure
 CREATE INDEX job_executions_untold ON job_executions (completed_at)
     WHERE status = 'failed' AND failure_callback IS NOT NULL AND failure_called_at IS NULL;

@@ -68,11 +68,16 @@ def _read(path: Path) -> Migration:
 
 def _apply_missing(connection: psycopg.Connection, files: list[Migration]) -> Iterator[str]:
     for migration in files:
-        with connection.transaction():
-            _lock(connection)
-            if not _is_applied(connection, migration):
-                _apply(connection, migration)
-                yield migration.name
+        try:
+            with connection.transaction():
+                _lock(connection)
+                missing = not _is_applied(connection, migration)
+                if missing:
+                    _apply(connection, migration)
+        except psycopg.Error as error:  # at its commit too: a deferred constraint
+            raise MigrationError(f"{migration.name}: {error}") from error
+        if missing:
+            yield migration.name
 
 
 def _lock(connection: psycopg.Connection) -> None:
@@ -98,10 +103,7 @@ def _is_applied(connection: psycopg.Connection, migration: Migration) -> bool:
 
 
 def _apply(connection: psycopg.Connection, migration: Migration) -> None:
-    try:
-        connection.execute(migration.sql.encode())
-    except psycopg.Error as error:
-        raise MigrationError(f"{migration.name}: {error}") from error
+    connection.execute(migration.sql.encode())
     connection.execute(
         "INSERT INTO schema_migrations (version, name, checksum) VALUES (%s, %s, %s)",
         [migration.version, migration.name, migration.checksum],

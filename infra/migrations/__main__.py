@@ -19,7 +19,7 @@ def main() -> int:
     try:
         applied = migrate(url)
     except (MigrationError, psycopg.Error) as error:
-        print(f"migration failed: {error}", file=sys.stderr)
+        print(f"migration failed: {str(error).strip().splitlines()[0]}", file=sys.stderr)
         return 1
     print("\n".join(f"applied {name}" for name in applied) or "the schema is current")
     return 0

@@ -17,11 +17,9 @@ SET status = CASE WHEN attempt < max_attempts THEN 'processing' ELSE 'failed' EN
     published_at = coalesce(published_at, clock_timestamp()),  -- a delivery proves a publication
     qstash_message_id = coalesce(%(message_id)s, qstash_message_id),
     undelivered = 0,
+    claimed_by = %(delivery)s,
     deliver_by = clock_timestamp() + make_interval(secs => %(lease)s) + interval '15 minutes',
     updated_at = clock_timestamp()
 WHERE job_id = %(job_id)s AND publication = %(publication)s
     AND (status IN ('pending', 'retrying') OR (status = 'processing' AND lease_expires_at < clock_timestamp()))
-RETURNING job_id, job_type, status, payload, run, attempt, max_attempts, user_id, organization_id, idempotency_key,
-    schedule_id, created_at, error, failure_callback,
-    extract(epoch FROM clock_timestamp() - greatest(created_at, not_before))::double precision AS waited,
-    extract(epoch FROM clock_timestamp() - (errors -> -1 ->> 'at')::timestamptz)::double precision AS since_last_error
+RETURNING {claimed}

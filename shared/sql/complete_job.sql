@@ -1,7 +1,7 @@
 -- The attempt succeeded. No row: it is stale.
 UPDATE job_executions
 SET status = 'completed',
-    result = %(result)s,
+    result = %(result)s::jsonb,
     error = NULL,
     lease_expires_at = NULL,
     completed_at = clock_timestamp(),

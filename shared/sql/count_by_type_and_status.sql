@@ -5,6 +5,6 @@ SELECT job_type, status, count(*) AS jobs, sum(retry_count)::bigint AS retries,
     percentile_cont(0.95) WITHIN GROUP (ORDER BY extract(epoch FROM completed_at - started_at)::double precision)
         FILTER (WHERE status = 'completed') AS p95_duration
 FROM job_executions
-WHERE created_at >= clock_timestamp() - make_interval(secs => %(window)s)
+WHERE created_at >= statement_timestamp() - make_interval(secs => %(window)s)
 GROUP BY job_type, status
 ORDER BY job_type, status

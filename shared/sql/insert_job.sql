@@ -11,4 +11,5 @@ FROM (SELECT coalesce(
     %(not_before)s::timestamptz, clock_timestamp() + make_interval(secs => %(delay)s::double precision)) AS at) AS due
 ON CONFLICT DO NOTHING
 RETURNING {unpublished},
-    not_before IS NULL OR not_before <= clock_timestamp() + make_interval(secs => %(max_delay)s) AS within_reach
+    not_before IS NULL OR not_before <= clock_timestamp() + make_interval(secs => %(max_delay)s) AS within_reach,
+    pg_current_xact_id()::text AS transaction

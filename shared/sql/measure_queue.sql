@@ -5,9 +5,9 @@ SELECT
         FROM job_executions
         WHERE status = 'pending' AND coalesce(not_before, created_at) <= clock_timestamp()) AS oldest_pending,
     (SELECT count(*) FROM job_executions
-        WHERE status = 'processing' AND started_at < clock_timestamp() - interval '10 minutes'
-            AND lease_expires_at < clock_timestamp()) AS stuck,
+        WHERE status = 'processing' AND started_at < statement_timestamp() - interval '10 minutes'
+            AND lease_expires_at < statement_timestamp()) AS stuck,
     (SELECT count(*) FROM job_executions WHERE status = 'failed') AS dead_letters,
     (SELECT count(*) FROM job_executions
         WHERE published_at IS NULL AND status IN ('pending', 'retrying')
-            AND publish_after <= clock_timestamp()) AS unpublished
+            AND publish_after <= statement_timestamp()) AS unpublished

@@ -2,7 +2,7 @@
 -- swallows a repeated deduplication id for ten minutes, or end them where no attempt is left.
 WITH expired AS (
     SELECT job_id, attempt >= max_attempts AS final FROM job_executions
-    WHERE status = 'processing' AND lease_expires_at < clock_timestamp()
+    WHERE status = 'processing' AND lease_expires_at < statement_timestamp()
     ORDER BY lease_expires_at
     LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED

@@ -2,7 +2,7 @@
 -- so that no lock is held over it and several reconcilers share the work.
 WITH due AS (
     SELECT job_id FROM job_executions
-    WHERE published_at IS NULL AND status IN ('pending', 'retrying') AND publish_after <= clock_timestamp()
+    WHERE published_at IS NULL AND status IN ('pending', 'retrying') AND publish_after <= statement_timestamp()
     ORDER BY publish_after
     LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED

@@ -2,7 +2,7 @@
 WITH untold AS (
     SELECT job_id FROM job_executions
     WHERE status = 'failed' AND failure_callback IS NOT NULL AND failure_called_at IS NULL
-        AND (job_id = %(job_id)s OR (%(job_id)s::uuid IS NULL AND publish_after <= clock_timestamp()))
+        AND (job_id = %(job_id)s OR (%(job_id)s::uuid IS NULL AND publish_after <= statement_timestamp()))
     ORDER BY completed_at
     LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED

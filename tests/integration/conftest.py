@@ -11,13 +11,13 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
+from infra.local.background import Background
 from infra.local.qstash import QStashServer
 from shared import executions
 from shared.database import Connection
 from shared.envelope import Payload, new_job_id
 from shared.registry import get_job_config
 from shared.rows import Execution, NewJob, UnpublishedJob
-from infra.local.background import Background
 from tests.integration import delivering
 
 Accept = Callable[..., UnpublishedJob]

@@ -112,7 +112,7 @@ def test_a_job_beyond_qstashs_reach_waits_in_the_table(
     job_id = enqueue(Note(), not_before=datetime.now(UTC) + timedelta(days=10))
     assert read(job_id).published_at is None
     assert dispatcher.publish_unpublished(10, ends_at=1e18) == (0, 0)
-    connection.execute("UPDATE job_executions SET publish_after = publish_after - interval '3 days'")
+    connection.execute("UPDATE job_executions SET publish_after = publish_after - interval '3 days 1 hour'")
     assert dispatcher.publish_unpublished(10, ends_at=1e18) == (1, 1)
 
 

@@ -1,0 +1,159 @@
+"""The table of job types, the names that follow from it, and which way imports may point."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shared.errors import PosthasteError, UnknownJobType
+from shared.jobs.send_email import SendEmail
+from shared.registry import REGISTRY, JobConfig, JobType, get_job_config
+
+ROOT = Path(__file__).parents[2]
+TABLE = {
+    "send-email": (3, 30),
+    "process-webhook": (5, 60),
+    "process-stripe-webhook": (5, 60),
+    "export-data": (2, 300),
+    "generate-report": (2, 180),
+    "cleanup-old-data": (1, 600),
+    "syndicate-listing": (3, 60),
+    "send-reminder": (3, 60),
+    "crm-match": (3, 60),
+    "send-notification": (3, 60),
+}
+CONFIGS = pytest.mark.parametrize("config", REGISTRY.values(), ids=lambda each: each.type.value)
+
+
+def test_there_are_these_ten_types_with_these_retries_and_timeouts() -> None:
+    assert {each.type.value: (each.retries, each.timeout) for each in REGISTRY.values()} == TABLE
+    assert {each.value for each in JobType} == set(TABLE)
+
+
+@CONFIGS
+def test_a_type_leaves_lambda_time_to_record_the_end(config: JobConfig) -> None:
+    assert 0 < config.timeout <= 870
+
+
+@CONFIGS
+def test_a_type_is_described_in_one_sentence(config: JobConfig) -> None:
+    assert config.description.endswith(".")
+    assert config.description.count(".") == 1
+
+
+@CONFIGS
+def test_a_types_flow_control_is_one_that_qstash_takes(config: JobConfig) -> None:
+    limits = config.flow_control
+    assert limits is not None
+    assert limits.parallelism is None or limits.parallelism > 0
+    assert limits.rate is None or limits.rate > 0
+    assert 1 <= limits.period <= 604_800
+
+
+def test_names_map_mechanically() -> None:
+    names = {each.value: (each.module, each.class_name) for each in JobType}
+    assert names["send-email"] == ("send_email", "SendEmail")
+    assert names["process-stripe-webhook"] == ("process_stripe_webhook", "ProcessStripeWebhook")
+    assert names["crm-match"] == ("crm_match", "CrmMatch")
+    for each in JobType:
+        assert each.name == each.module.upper()
+        assert each.module.replace("_", "-") == each.value
+
+
+def test_a_type_is_found_by_its_name_or_itself() -> None:
+    assert get_job_config("send-email") is get_job_config(JobType.SEND_EMAIL) is REGISTRY[JobType.SEND_EMAIL]
+
+
+@pytest.mark.parametrize("name", ["send-mail", "SEND_EMAIL", "send_email", "", "send-email "])
+def test_an_unknown_type_lists_the_names_there_are(name: str) -> None:
+    with pytest.raises(UnknownJobType) as caught:
+        get_job_config(name)
+    assert str(caught.value) == f"there is no job type {name!r}; there are {', '.join(TABLE)}"
+    assert isinstance(caught.value, PosthasteError)
+    assert isinstance(caught.value, LookupError)
+
+
+def test_a_payload_is_found_by_its_types_name() -> None:
+    assert get_job_config("send-email").payload is SendEmail
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "shared" / "jobs").glob("[a-z]*.py")), ids=lambda path: path.stem
+)
+def test_each_payload_module_is_a_types(path: Path) -> None:
+    config = get_job_config(path.stem.replace("_", "-"))
+    assert config.payload.__name__ == config.type.class_name
+    assert config.payload.job_type is config.type
+
+
+def test_a_type_without_a_payload_says_where_to_define_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(JobType, "module", property(lambda _self: "not_written"))
+    with pytest.raises(UnknownJobType) as caught:
+        _ = get_job_config("crm-match").payload
+    assert str(caught.value) == (
+        "job type 'crm-match' has no payload yet: define CrmMatch in shared.jobs.not_written"
+    )
+
+
+# --- imports -----------------------------------------------------------------------------------------------
+
+
+def sources(package: str) -> list[Path]:
+    found = sorted((ROOT / package).rglob("*.py"))
+    assert found
+    return found
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """The packages that a module imports, at its top or inside a function."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (each.name.partition(".")[0] for each in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute here"
+            yield str(node.module).partition(".")[0]
+
+
+@pytest.mark.parametrize(
+    ("package", "forbidden"),
+    [("shared", {"functions", "infra", "tests"}), ("functions", {"infra", "tests"}), ("infra", {"tests"})],
+)
+def test_imports_point_down_only(package: str, forbidden: set[str]) -> None:
+    for path in sources(package):
+        found = forbidden & set(imported(ast.parse(path.read_text("utf-8"))))
+        assert not found, f"{path.relative_to(ROOT)} imports {found}"
+
+
+def test_nothing_deployed_names_the_local_cloud() -> None:
+    for path in sources("shared") + sources("functions"):
+        for text in strings(ast.parse(path.read_text("utf-8"))):
+            assert not text.startswith("infra."), f"{path.relative_to(ROOT)} names {text}"
+
+
+def strings(tree: ast.Module) -> Iterator[str]:
+    """A module's strings, docstrings aside."""
+    documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    docstrings = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, documented) and node.body and isinstance(node.body[0], ast.Expr)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+            yield node.value
+
+
+def test_only_executions_has_sql_of_the_table() -> None:
+    statements = {path.stem for path in (ROOT / "shared" / "sql").glob("*.sql")}
+    for path in sources("shared") + sources("functions"):
+        found = set(strings(ast.parse(path.read_text("utf-8"))))
+        if path == ROOT / "shared" / "executions.py":
+            assert "sql" in found
+            continue
+        where = path.relative_to(ROOT)
+        assert not any("job_executions" in text for text in found), f"{where} has SQL of the table"
+        assert not statements & found, f"{where} names a statement's file"
+        assert not any(text == "sql" or text.endswith(".sql") for text in found), f"{where} reads SQL files"
