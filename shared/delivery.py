@@ -329,15 +329,15 @@ class Attempt(Generic[P]):
 def _tell_caller(job_id: UUID) -> None:
     """Publish the caller's failure callback. The job's end does not hang on it: reconcile tries again."""
     try:
-        from shared import dispatcher  # noqa: PLC0415  # few jobs ask for it
+        from shared import relay  # noqa: PLC0415  # few jobs ask for it
 
-        dispatcher.tell_failures(job_id)
+        relay.tell_failures(job_id)
     except (Exception, JobTimeout) as error:  # noqa: BLE001
         logger.warning("the caller is not told yet", extra={"reason": words(error)})
 
 
 def _publish_written(connection: database.Connection) -> None:
     if written := outbox.take(connection):
-        from shared import dispatcher  # noqa: PLC0415  # whoever wrote them has imported it
+        from shared import relay  # noqa: PLC0415  # whoever wrote them has imported it
 
-        dispatcher.publish_written(written)
+        relay.publish_written(written)

@@ -179,7 +179,9 @@ def _client(token: str, base_url: str) -> QStash:
 
 def _raise_rejected(response: httpx.Response) -> None:
     if response.status_code == 404 and response.request.method == "GET":
-        raise _NotFound
+        response.read()
+        if "user not found" not in response.text:  # that is a token of another region
+            raise _NotFound
     if response.status_code == 400:
         response.read()
         if _is_qstashs(response):

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from shared import database, dispatcher, executions, reporting, settings
+from shared import database, executions, relay, reporting, settings
 from shared.errors import DatabaseUnavailable
 from shared.observability import count, forget, logger, remember
 from shared.settings import DispatcherSettings
@@ -30,9 +30,9 @@ def handler(_event: object, context: Any) -> dict[str, Any]:
     try:
         done = {
             "given_back": _until_done(_give_back_expired, ends_at),
-            "gone": _until_done(lambda: dispatcher.give_back_gone(_BATCH, ends_at), ends_at),
+            "gone": _until_done(lambda: relay.give_back_gone(_BATCH, ends_at), ends_at),
             "published": _publish_due(ends_at),
-            "told": _until_done(lambda: dispatcher.tell_failures(limit=_BATCH, ends_at=ends_at), ends_at),
+            "told": _until_done(lambda: relay.tell_failures(limit=_BATCH, ends_at=ends_at), ends_at),
         }
         gauges = database.run(executions.measure_queue)
     except DatabaseUnavailable:
@@ -72,7 +72,7 @@ def _give_back_expired() -> int:
 def _publish_due(ends_at: float) -> int:
     published = 0
     while time.monotonic() < ends_at:
-        taken, got_through = dispatcher.publish_unpublished(_BATCH, ends_at)
+        taken, got_through = relay.publish_unpublished(_BATCH, ends_at)
         published += got_through
         if taken < _BATCH or got_through == 0:  # QStash is down: the rest would only wait for its time-outs
             break

@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
-from shared import answers, database, dispatcher, executions, reporting, requests, settings
+from shared import answers, database, executions, relay, reporting, requests, settings
 from shared.answers import Answer
 from shared.envelope import Envelope, scheduled_job_id
 from shared.errors import DatabaseUnavailable, InvalidSignature, SecretUnavailable
@@ -95,7 +95,7 @@ def _settle(callback: FailureCallback, envelope: Envelope) -> Answer:
 
 def _tell_caller(settled: SettledJob) -> None:
     if settled.status == "failed":
-        dispatcher.tell_failures(settled.job_id)
+        relay.tell_failures(settled.job_id)
 
 
 def _decoded(text: str) -> bytes:

@@ -16,7 +16,7 @@ from qstash import QStash
 from qstash.log import LogState
 
 from infra.local.qstash import QStashServer
-from shared import database, dispatcher, executions
+from shared import database, dispatcher, executions, relay
 from shared.database import Connection
 from shared.dispatcher import enqueue
 from shared.envelope import Payload
@@ -111,9 +111,9 @@ def test_a_job_beyond_qstashs_reach_waits_in_the_table(
 ) -> None:
     job_id = enqueue(Note(), not_before=datetime.now(UTC) + timedelta(days=10))
     assert read(job_id).published_at is None
-    assert dispatcher.publish_unpublished(10, ends_at=1e18) == (0, 0)
+    assert relay.publish_unpublished(10, ends_at=1e18) == (0, 0)
     connection.execute("UPDATE job_executions SET publish_after = publish_after - interval '3 days 1 hour'")
-    assert dispatcher.publish_unpublished(10, ends_at=1e18) == (1, 1)
+    assert relay.publish_unpublished(10, ends_at=1e18) == (1, 1)
 
 
 # --- idempotency -------------------------------------------------------------------------------------------
@@ -237,9 +237,9 @@ def test_qstash_down_leaves_an_accepted_job_that_is_published_later(
     job_id = enqueue(Note())
     assert (read(job_id).status, read(job_id).published_at) == ("pending", None)
     assert "not published" in caplog.text
-    assert dispatcher.publish_unpublished(10, ends_at=1e18) == (0, 0)  # not due yet
+    assert relay.publish_unpublished(10, ends_at=1e18) == (0, 0)  # not due yet
     connection.execute("UPDATE job_executions SET publish_after = now()")
-    assert dispatcher.publish_unpublished(10, ends_at=1e18) == (1, 1)
+    assert relay.publish_unpublished(10, ends_at=1e18) == (1, 1)
     assert client.message.get(read(job_id).qstash_message_id or "").url == URL
 
 
@@ -273,7 +273,7 @@ def test_a_refused_republication_never_fails_the_job(
     job = accept(Note(), published=False)
     connection.execute("UPDATE job_executions SET publish_after = now()")
     qstash.faults.refuse_publish(400)
-    assert dispatcher.publish_unpublished(10, ends_at=1e18) == (1, 0)
+    assert relay.publish_unpublished(10, ends_at=1e18) == (1, 0)
     assert read(job.job_id).status == "pending"
 
 

@@ -10,11 +10,13 @@ from types import ModuleType
 from typing import Any
 from uuid import UUID
 
+import httpx
 import pytest
 
 from infra.local.qstash import QStashServer
-from shared import database, executions
+from shared import database, executions, publishing
 from shared.database import Connection
+from shared.dispatcher import enqueue
 from shared.errors import DatabaseUnavailable
 from shared.rows import UnpublishedJob
 from shared.worker import job_worker
@@ -256,3 +258,35 @@ def test_postgres_down_is_an_error_of_the_function(reconcile: Any, environment: 
     environment.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nothing")
     with pytest.raises(DatabaseUnavailable):
         reconcile()
+
+
+def test_a_token_of_another_region_says_nothing_about_a_message(
+    reconcile: Any, accept: Accept, read: Read, connection: Connection, environment: pytest.MonkeyPatch
+) -> None:
+    job = accept(Note())
+    connection.execute("UPDATE job_executions SET deliver_by = now() - interval '1 hour'")
+
+    def elsewhere(request: httpx.Request) -> httpx.Response:
+        error = {"error": "user not found in this region (eu-central-1)"}
+        response = httpx.Response(404, json=error, request=request)
+        publishing._raise_rejected(response)
+        return response
+
+    client = publishing._client("token", "http://127.0.0.1:1")
+    client.http._client.close()
+    client.http._client = httpx.Client(
+        transport=httpx.MockTransport(elsewhere), event_hooks={"response": [publishing._raise_rejected]}
+    )
+    environment.setenv("QSTASH_URL", "http://127.0.0.1:1")
+    environment.setenv("QSTASH_TOKEN", "token")
+    assert reconcile()["gone"] == 0
+    assert read(job.job_id).publication == 1
+
+
+def test_an_overdue_job_whose_message_is_held_is_left_alone(
+    reconcile: Any, read: Read, connection: Connection
+) -> None:
+    job_id = enqueue(Note(), delay=3600)
+    connection.execute("UPDATE job_executions SET deliver_by = now() - interval '1 hour'")
+    assert reconcile()["gone"] == 0
+    assert read(job_id).publication == 1
