@@ -94,7 +94,8 @@ def enqueue(
 def transaction(connection: C) -> Iterator[C]:
     """A transaction on your own connection; jobs enqueued in it are published right after its commit.
 
-    Rolled back, they never existed. Without this block (only `connection=`), they are published within a minute.
+    Rolled back, they never existed. Without this block (only `connection=`), they are published by the
+    next sweep, at most 75 s later.
 
         with dispatcher.transaction(connection):
             connection.execute("INSERT INTO users …")

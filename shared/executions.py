@@ -226,17 +226,6 @@ def take_overdue(connection: Connection, limit: int) -> list[OverdueJob]:
     return _all(connection, OverdueJob, "take_overdue", {"limit": limit})
 
 
-def requeue_gone(connection: Connection, job: OverdueJob) -> SettledJob | None:
-    """Give back a job whose message QStash no longer holds; None where something has happened to it since."""
-    values = {
-        "job_id": job.job_id,
-        "publication": job.publication,
-        "message_id": job.qstash_message_id,
-        "message": "QStash no longer holds the job's message",
-    }
-    return _one(connection, SettledJob, "requeue_gone", values)
-
-
 def take_untold_failures(
     connection: Connection, limit: int, job_id: UUID | None = None
 ) -> list[UntoldFailure]:

@@ -18,7 +18,7 @@ from shared import database, executions, inline, publishing, reporting
 from shared.errors import DatabaseUnavailable, PublishFailed, PublishRejected
 from shared.failures import words
 from shared.observability import logger
-from shared.rows import OverdueJob, UnpublishedJob, UntoldFailure
+from shared.rows import OverdueJob, SettledJob, UnpublishedJob, UntoldFailure
 from shared.settings import DispatcherSettings
 
 REACH_MARGIN = 60  # seconds: times are rounded up to whole seconds, and QStash has a clock of its own
@@ -91,9 +91,10 @@ def give_back_gone(limit: int, ends_at: float) -> int:
 
     with ThreadPoolExecutor(_PUBLISHERS) as askers:
         gone = [job for job, found in zip(overdue, askers.map(is_gone, overdue), strict=True) if found]
-    settled = [database.run(functools.partial(executions.requeue_gone, job=job)) for job in gone]
-    for each in filter(None, settled):
-        reporting.settled(each)
+    for job in gone:
+        settled = database.run(functools.partial(_settle_gone, job=job))
+        if settled is not None:
+            reporting.settled(settled)
     return len(gone)
 
 
@@ -114,6 +115,11 @@ def _try_publish(job: UnpublishedJob, settings: DispatcherSettings) -> str | Non
     except Exception as error:  # noqa: BLE001  # whatever is wrong with one row must not stop the others
         reporting.publish_failed(job.job_type, job.job_id, words(error))
         return None
+
+
+def _settle_gone(connection: database.Connection, *, job: OverdueJob) -> SettledJob | None:
+    message = "QStash no longer holds the job's message"
+    return executions.settle_failure(connection, job.job_id, job.publication, message=message, dlq_id=None)
 
 
 def _is_held(job: OverdueJob, settings: DispatcherSettings) -> bool:

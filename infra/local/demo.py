@@ -92,7 +92,9 @@ class DemoError(Exception):
 
 def _demonstrate(cloud: LocalCloud) -> None:
     os.environ.update(cloud.environment)
-    out.print("Enqueueing eight mails; the first two deliveries of the last one are made to fail")
+    out.print(
+        "Enqueueing eight mails; the first two deliveries of the last one are made to fail", soft_wrap=True
+    )
     cloud.mailbox.fail_next(2, status=503, to="unlucky@example.com")
     sent = [_enqueue(title, email) for title, email in _emails().items()]
     try:
@@ -201,7 +203,7 @@ def _save(cloud: LocalCloud, sent: list[Sent]) -> None:
         raise DemoError(f"{len(sent)} mails were sent and the mailbox has {len(cloud.mailbox.mails)}")
     folder = FOLDER / "mails"
     folder.mkdir(parents=True)
-    out.print("The mails, as the mailbox got them:")
+    out.print("\nThe mails, as the mailbox got them:")
     for number, mail in enumerate(cloud.mailbox.mails, 1):
         path = folder / f"{number}-{_slug(mail.subject)}.html"
         path.write_text(mail.html or "", "utf-8")

@@ -59,7 +59,7 @@ def _number(variable: str, default: int) -> int:
 
 
 def _backoff_scale() -> float:
-    text = os.environ.get("BACKOFF_SCALE", "1")
+    text = os.environ.get("BACKOFF_SCALE") or "1"
     try:
         scale = float(text)
     except ValueError:

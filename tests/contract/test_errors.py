@@ -110,8 +110,9 @@ async def test_no_quotas(build_world: Build) -> None:
         ("DELETE", "/v2/dlq/1-1", 404),
         ("POST", "/v2/dlq/retry/1-1", 404),
         ("DELETE", "/v2/messages/msg_x", 404),
-        ("GET", "/v2/schedules", 501),
-        ("POST", "/v2/schedules/http://a.b", 501),
+        ("POST", "/v2/schedules", 405),
+        ("PUT", "/v2/schedules/http://a.b", 405),
+        ("GET", "/v2/schedules/", 405),
         ("GET", "/v2/queues", 501),
         ("POST", "/v2/enqueue/q/http://a.b", 501),
         ("GET", "/v2/topics/t", 501),
@@ -153,14 +154,22 @@ async def test_bad_lists_of_ids_touch_nothing(world: World, path: str, body: str
 async def test_noise_is_never_an_error_of_ours(world: World) -> None:
     noise = random.Random(7)
     names = ["Delay", "Timeout", "Retries", "Retry-Delay", "Not-Before", "Method", "Label", "Callback", "Forward-X",
-             "Flow-Control-Value", "Callback-Retries", "Deduplication-Id", "Failure-Callback-Retry-Delay", "Cron"]  # fmt: skip
+             "Flow-Control-Value", "Callback-Retries", "Deduplication-Id", "Failure-Callback-Retry-Delay", "Cron", "Schedule-Id"]  # fmt: skip
     signs = "0123456789smhd .,:;=+-*/()[]{}%&?#@!abcE\xe9\xff\t\"'\\" + "http://"
     for _ in range(300):
         headers: dict[str, str] = {"Upstash-Flow-Control-Key": "k", "Upstash-Callback": "http://127.0.0.1:1/"}
         for name in noise.sample(names, 2):
             headers[f"Upstash-{name}"] = "".join(noise.choices(signs, k=noise.randint(0, 12)))
         path = noise.choice(
-            ["/v2/publish/http://127.0.0.1:1/", "/v2/publish/", "/v2/dlq?", "/v2/events?count=", "/v2/"]
+            [
+                "/v2/publish/http://127.0.0.1:1/",
+                "/v2/publish/",
+                "/v2/dlq?",
+                "/v2/events?count=",
+                "/v2/",
+                "/v2/schedules/http://127.0.0.1:1/",
+                "/v2/schedules/",
+            ]
         )
         tail = "".join(noise.choices("/?&=%2Fa..;#[]:@", k=noise.randint(0, 8)))
         status, answer = await world.http(

@@ -36,6 +36,7 @@ def _parser() -> argparse.ArgumentParser:
         "--max-retries", type=int, default=DEFAULT_MAX_RETRIES, help="most retries that a message may ask for"
     )
     parser.add_argument("--max-delay", type=float, help="longest delay in seconds; no limit by default")
+    parser.add_argument("--max-schedules", type=int, help="most schedules of a user; no limit by default")
     parser.add_argument("--quiet", action="store_true", help="no line for each delivery")
     return parser
 
@@ -55,6 +56,7 @@ async def _run(options: argparse.Namespace) -> None:
         log=None if options.quiet else _print_line,
         max_retries=options.max_retries,
         max_delay=options.max_delay,
+        max_schedules=options.max_schedules,
     )
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

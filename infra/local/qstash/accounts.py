@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from infra.local.qstash.courier import Courier
 from infra.local.qstash.intake import Intake
+from infra.local.qstash.schedules import Schedules
 
 
 class Identity(NamedTuple):
@@ -42,7 +43,8 @@ IDENTITIES = (
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One user's world: its messages' way in and its courier, which holds the rest."""
+    """One user's world: its messages' way in, its schedules, and its courier, which holds the rest."""
 
     intake: Intake
     courier: Courier
+    schedules: Schedules

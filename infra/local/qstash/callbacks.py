@@ -41,6 +41,8 @@ def callback_body(source: Message, attempt: Attempt, letter: DeadLetter | None =
         "createdAt": str(milliseconds(source.created_at)),
         "callerIP": source.caller_ip,
     }
+    if source.schedule_id is not None:
+        body["scheduleId"] = source.schedule_id
     if letter is not None:
         body["dlqId"] = letter.dlq_id
     return body

@@ -81,4 +81,6 @@ class Sender:
                 "Upstash-Region": REGION,
             }
         )
+        if message.schedule_id is not None:
+            headers["Upstash-Schedule-Id"] = message.schedule_id
         return headers

@@ -73,7 +73,7 @@ def parse_filters(pairs: Pairs, allowed: Iterable[str], *, strict: bool = True) 
 def _fields(message: Message, name: str, more: Mapping[str, str]) -> tuple[str, ...]:
     if name in more:
         return (more[name],)
-    # Queues, url groups and schedules have no messages yet, so nothing has such a field.
+    # Queues and url groups have no messages yet, so nothing has such a field.
     return _FIELDS[name](message) if name in _FIELDS else ()
 
 
@@ -88,6 +88,7 @@ _FIELDS: dict[str, Callable[[Message], tuple[str, ...]]] = {
     "path": lambda message: (URL(message.url, encoded=True).raw_path,),
     "label": lambda message: message.options.labels,
     "flowControlKey": _flow_keys,
+    "scheduleId": lambda message: (message.schedule_id,) if message.schedule_id else (),
     "callerIp": lambda message: (message.caller_ip,),
 }
 

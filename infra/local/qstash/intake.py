@@ -49,7 +49,7 @@ class Intake:
 
     def accept(self, draft: Message) -> Receipt:
         """Take in the draft, unless it repeats another of the last ten minutes."""
-        key = _deduplication_key(draft)
+        key = deduplication_key(draft)
         if key is None:
             self._courier.accept(draft)
             return Receipt(draft.id, deduplicated=False)
@@ -64,10 +64,13 @@ class Intake:
         """Publish a failed message anew, at once, with those `Upstash-*` headers that `changes` names."""
         given = {name: values for name, values in message.options.given.items() if name not in _NOT_REPLAYED}
         given |= {name: values for name, values in changes.items() if name.startswith("Upstash-")}
-        return self.accept(self.draft(message.url, given, message.body, message.caller_ip))
+        draft = self.draft(message.url, given, message.body, message.caller_ip)
+        draft.schedule_id = message.schedule_id
+        return self.accept(draft)
 
 
-def _deduplication_key(message: Message) -> str | None:
+def deduplication_key(message: Message) -> str | None:
+    """What a repetition of this message has in common with it; None where repetitions are welcome."""
     if message.options.deduplication_id is not None:
         return f"id:{message.options.deduplication_id}"
     return content_key(message) if message.options.content_based_deduplication else None

@@ -1,8 +1,9 @@
-"""What the server remembers: messages, attempts, events and dead letters."""
+"""What the server remembers: messages, schedules, attempts, events and dead letters."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from infra.local.qstash.cron import Cron
 from infra.local.qstash.headers import Headers, first
 from infra.local.qstash.options import Options
 
@@ -32,6 +33,7 @@ class Message:
     created_at: float
     not_before: float
     is_callback: bool = False
+    schedule_id: str | None = None
     state: State = State.CREATED
     retried: int = 0
     due: float = field(default=0.0)
@@ -44,6 +46,27 @@ class Message:
     def finished(self) -> bool:
         """Whether nothing more will be sent."""
         return self.finished_at is not None
+
+
+@dataclass(slots=True, eq=False)
+class Schedule:
+    """A message to be created again and again: `template` is never sent itself. Times are in seconds since 1970."""
+
+    cron: Cron
+    template: Message
+    next_at: float | None = None
+    last_at: float | None = None
+    last_message: Message | None = None
+
+    @property
+    def id(self) -> str:
+        """The schedule's id, which its messages carry."""
+        return self.template.schedule_id or ""
+
+    @property
+    def paused(self) -> bool:
+        """Whether it has no next time."""
+        return self.next_at is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from infra.local.qstash.faults import Faults
 from infra.local.qstash.intake import Intake
 from infra.local.qstash.options import Quotas
 from infra.local.qstash.records import Message
+from infra.local.qstash.schedules import Schedules
 from infra.local.qstash.signing import SigningKeys
 from infra.local.qstash.store import Store
 from infra.local.qstash.timer import Timer
@@ -27,7 +28,8 @@ class QStashServer:
     """A QStash that runs in the current event loop and keeps its state in memory.
 
     `backoff_scale` multiplies every wait before a retry; 0.0 retries at once. `clock` gives seconds since 1970; who
-    sets it forward calls `wake`. `max_retries` and `max_delay` (seconds) are the account's quotas, None for no limit.
+    sets it forward calls `wake`. `max_retries`, `max_delay` (seconds) and `max_schedules` are each account's quotas,
+    None for no limit.
 
     Example::
 
@@ -46,6 +48,7 @@ class QStashServer:
         log: Callable[[str], None] | None = None,
         max_retries: int | None = DEFAULT_MAX_RETRIES,
         max_delay: float | None = None,
+        max_schedules: int | None = None,
     ) -> None:
         self.faults = Faults()
         self._host = host
@@ -53,6 +56,7 @@ class QStashServer:
         self._clock = clock
         self._rules = Rules(clock, backoff_scale, log or (lambda _line: None), self.faults)
         self._quotas = Quotas(max_retries, max_delay)
+        self._max_schedules = max_schedules
         self._timer = Timer(clock)
         self._sender = Sender(clock)
         self._accounts = {identity.token: self._open_account(identity) for identity in IDENTITIES}
@@ -98,6 +102,7 @@ class QStashServer:
         self._timing = asyncio.create_task(self._timer.run())
         for account in self._accounts.values():
             account.courier.resume()
+            account.schedules.arm()
 
     async def stop(self) -> None:
         """Close every connection and break off every delivery; `start` goes on with the same messages and port."""
@@ -122,10 +127,13 @@ class QStashServer:
         return len(self._pending())
 
     async def wait_idle(self, timeout: float) -> None:  # noqa: ASYNC109 - part of the interface
-        """Wait until nothing is pending. Raises TimeoutError after `timeout` seconds of wall clock, saying what is."""
+        """Wait until nothing is pending and no schedule is due.
+
+        Raises TimeoutError after `timeout` seconds of wall clock, saying what is left.
+        """
         try:
             async with asyncio.timeout(timeout):
-                while any(account.courier.busy for account in self._accounts.values()):
+                while any(_is_busy(account) for account in self._accounts.values()):
                     self._changed.clear()
                     await self._changed.wait()
         except TimeoutError:
@@ -142,6 +150,19 @@ class QStashServer:
                 return await account.courier.redeliver(message)
         raise KeyError(message_id)
 
+    async def trigger(self, schedule_id: str) -> str:
+        """Fire a schedule now, paused or not; its own times stay as they are.
+
+        Returns the new message's id. Raises KeyError for an unknown schedule and RuntimeError unless it is running.
+        """
+        if self._runner is None:
+            raise RuntimeError("the server is not running")
+        for account in self._accounts.values():
+            schedule = account.schedules.get(schedule_id)
+            if schedule is not None:
+                return account.schedules.fire(schedule).id
+        raise KeyError(schedule_id)
+
     def _open_account(self, identity: Identity) -> Account:
         keys = SigningKeys(identity.current_key, identity.next_key)
         store = Store(self._clock)
@@ -153,7 +174,14 @@ class QStashServer:
             sender=self._sender,
             on_change=self._on_change,
         )
-        return Account(Intake(courier, self._quotas, self._clock), courier)
+        schedules = Schedules(
+            courier=courier,
+            timer=self._timer,
+            clock=self._clock,
+            limit=self._max_schedules,
+            on_change=self._on_change,
+        )
+        return Account(Intake(courier, self._quotas, self._clock), courier, schedules)
 
     def _on_change(self) -> None:
         self._changed.set()
@@ -162,11 +190,16 @@ class QStashServer:
         return [message for account in self._accounts.values() for message in account.courier.pending()]
 
     def _describe_pending(self) -> str:
+        due = [schedule for account in self._accounts.values() for schedule in account.schedules.due()]
         pending = self._pending()
-        named = [
+        named = [f"schedule {schedule.id} is due" for schedule in due[:_MOST_NAMED]] + [
             f"{message.id} to {message.url} is {message.state}, due in {message.due - self._clock():.1f} s"
             for message in pending[:_MOST_NAMED]
         ]
         return "; ".join(named) + (
             f"; and {len(pending) - _MOST_NAMED} more" if len(pending) > _MOST_NAMED else ""
         )
+
+
+def _is_busy(account: Account) -> bool:
+    return account.courier.busy or bool(account.schedules.due())

@@ -1,13 +1,15 @@
-"""The JSON of messages, dead letters and events. Absent means absent: nothing is sent as null or empty."""
+"""The JSON of messages, schedules, dead letters and events. Absent means absent: nothing is sent as null or empty."""
 
 import base64
 
 from infra.local.qstash.flow_limits import FlowLimits
-from infra.local.qstash.headers import Headers
+from infra.local.qstash.headers import Headers, first
 from infra.local.qstash.options import Callback
-from infra.local.qstash.records import Attempt, DeadLetter, Event, Message, milliseconds
+from infra.local.qstash.records import Attempt, DeadLetter, Event, Message, Schedule, State, milliseconds
 
 Json = dict[str, object]
+
+_SCHEDULE_STATES = {State.DELIVERED: "SUCCESS", State.FAILED: "FAIL", State.CANCELED: "FAIL"}
 
 
 def message_json(message: Message) -> Json:
@@ -16,18 +18,32 @@ def message_json(message: Message) -> Json:
         {
             "messageId": message.id,
             "url": message.url,
-            "method": message.options.method,
-            "header": message.options.headers,
-            **_text_or_base64("body", message.body),
-            "callbackHeader": _callback_headers(message.options.callback),
-            "failureCallbackHeader": _callback_headers(message.options.failure_callback),
             "notBefore": milliseconds(message.not_before),
-            "createdAt": milliseconds(message.created_at),
-            "callerIP": message.caller_ip,
-            "retryDelayExpression": message.options.retry_delay,
-            **_options_json(message),
+            **_request_json(message),
         }
     ) | {"maxRetries": message.options.max_retries}
+
+
+def schedule_json(schedule: Schedule) -> Json:
+    """A schedule as `GET /v2/schedules/{id}` shows it. Delay and timeout are in seconds, if they were asked for."""
+    options = schedule.template.options
+    timeout = options.timeout if first(options.given, "Upstash-Timeout") else None
+    last = schedule.last_message
+    return _present(
+        {
+            "cron": schedule.cron.text,
+            "destination": schedule.template.url,
+            "delay": _whole(options.delay) or None,
+            "timeout": None if timeout is None else _whole(timeout),
+            "isPaused": schedule.paused,
+            "lastScheduleTime": None if schedule.last_at is None else milliseconds(schedule.last_at),
+            "nextScheduleTime": None if schedule.next_at is None else milliseconds(schedule.next_at),
+            "lastScheduleStates": {last.id: _SCHEDULE_STATES.get(last.state, "IN_PROGRESS")}
+            if last
+            else None,
+            **_request_json(schedule.template),
+        }
+    ) | {"retries": options.max_retries}
 
 
 def dead_letter_json(letter: DeadLetter) -> Json:
@@ -78,9 +94,25 @@ def _response_json(event: Event) -> Json:
     }
 
 
+def _request_json(message: Message) -> Json:
+    options = message.options
+    return {
+        "method": options.method,
+        "header": options.headers,
+        **_text_or_base64("body", message.body),
+        "callbackHeader": _callback_headers(options.callback),
+        "failureCallbackHeader": _callback_headers(options.failure_callback),
+        "createdAt": milliseconds(message.created_at),
+        "callerIP": message.caller_ip,
+        "retryDelayExpression": options.retry_delay,
+        **_options_json(message),
+    }
+
+
 def _options_json(message: Message) -> Json:
     options = message.options
     return {
+        "scheduleId": message.schedule_id,
         "callback": options.callback.url if options.callback else None,
         "failureCallback": options.failure_callback.url if options.failure_callback else None,
         "label": options.labels[0] if options.labels else None,
@@ -90,9 +122,13 @@ def _options_json(message: Message) -> Json:
 
 
 def _flow_json(flow: FlowLimits) -> Json:
-    # Whole seconds where they are whole: the SDKs' types say integer.
-    period = int(flow.period) if flow.period.is_integer() else flow.period
+    period = _whole(flow.period)
     return {"flowControlKey": flow.key, "parallelism": flow.parallelism, "rate": flow.rate, "period": period}
+
+
+def _whole(seconds: float) -> float:
+    # Whole seconds where they are whole: the SDKs' types say integer.
+    return int(seconds) if seconds.is_integer() else seconds
 
 
 def _callback_headers(callback: Callback | None) -> Headers:

@@ -91,14 +91,15 @@ class Store:
         return self._dead_letters.pop(dlq_id, None) is not None
 
     def duplicate_of(self, key: str) -> str | None:
-        """The id of the message that was accepted under this deduplication key in the last ten minutes."""
+        """The id of what was accepted under this deduplication key in the last ten minutes."""
         self._forget_old_keys()
         entry = self._deduplication.get(key)
         return entry[1] if entry else None
 
-    def remember_key(self, key: str, message_id: str) -> None:
+    def remember_key(self, key: str, accepted_id: str) -> None:
         """Start the ten minutes in which `key` is a duplicate."""
-        self._deduplication[key] = (self._clock() + DEDUPLICATION_WINDOW, message_id)
+        self._deduplication.pop(key, None)
+        self._deduplication[key] = (self._clock() + DEDUPLICATION_WINDOW, accepted_id)
 
     def _forget_old_keys(self) -> None:
         # Insertion order is expiry order, since the window is the same for all.

@@ -1,0 +1,138 @@
+"""One account's schedules: kept, due, and fired as ordinary messages."""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from infra.local.qstash.courier import Courier
+from infra.local.qstash.cron import Cron
+from infra.local.qstash.errors import QuotaExceeded
+from infra.local.qstash.intake import deduplication_key
+from infra.local.qstash.records import Message, Schedule
+from infra.local.qstash.store import new_message_id
+from infra.local.qstash.timer import Timer
+
+
+class Schedules:
+    """All schedules of one account; at most `limit`, where that is not None.
+
+    `on_change` is called whenever one of them may no longer be due.
+    """
+
+    def __init__(
+        self,
+        *,
+        courier: Courier,
+        timer: Timer,
+        clock: Callable[[], float],
+        limit: int | None,
+        on_change: Callable[[], None],
+    ) -> None:
+        self._courier = courier
+        self._timer = timer
+        self._clock = clock
+        self._limit = limit
+        self._on_change = on_change
+        self._schedules: dict[str, Schedule] = {}
+
+    def put(self, schedule_id: str | None, cron: Cron, draft: Message) -> tuple[Schedule, bool]:
+        """Keep a schedule for that message, in place of any of that id; a new id for None.
+
+        Returns it and False, or an existing one and True if the draft's deduplication id was used for that one within
+        the last ten minutes. Raises QuotaExceeded.
+        """
+        key = deduplication_key(draft)
+        earlier = self._duplicate_of(key)
+        if earlier is not None:
+            return earlier, True
+        schedule = self._make(schedule_id or f"scd_{secrets.token_hex(14)}", cron, draft)
+        if key is not None:
+            self._courier.store.remember_key(_own(key), schedule.id)
+        return schedule, False
+
+    def get(self, schedule_id: str) -> Schedule | None:
+        """The schedule of that id."""
+        return self._schedules.get(schedule_id)
+
+    def all(self) -> list[Schedule]:
+        """All schedules, oldest first."""
+        return list(self._schedules.values())
+
+    def delete(self, schedule: Schedule) -> None:
+        """Fire it no more; messages that it has created go on."""
+        del self._schedules[schedule.id]
+        self._on_change()
+
+    def pause(self, schedule: Schedule) -> None:
+        """Let its times pass until it is resumed."""
+        schedule.next_at = None
+        self._on_change()
+
+    def resume(self, schedule: Schedule) -> None:
+        """Fire it again, from its next time on; not for those that passed during the pause."""
+        if schedule.paused:
+            self._set_next(schedule, self._clock())
+
+    def fire(self, schedule: Schedule) -> Message:
+        """Create its message now."""
+        now = self._clock()
+        message = replace(
+            schedule.template,
+            id=new_message_id(),
+            created_at=now,
+            not_before=now + schedule.template.options.delay,
+        )
+        schedule.last_at, schedule.last_message = now, message
+        self._courier.accept(message)
+        return message
+
+    def arm(self) -> None:
+        """Set the timer for all of them, after it was cleared."""
+        for schedule in self._schedules.values():
+            self._set_timer(schedule)
+
+    def due(self) -> list[Schedule]:
+        """Those whose time has come, but which the timer has not fired yet."""
+        now = self._clock()
+        return [
+            schedule
+            for schedule in self._schedules.values()
+            if schedule.next_at is not None and schedule.next_at <= now
+        ]
+
+    def _duplicate_of(self, key: str | None) -> Schedule | None:
+        earlier = None if key is None else self._courier.store.duplicate_of(_own(key))
+        return None if earlier is None else self._schedules.get(earlier)
+
+    def _make(self, schedule_id: str, cron: Cron, draft: Message) -> Schedule:
+        full = self._limit is not None and len(self._schedules) >= self._limit
+        if full and schedule_id not in self._schedules:
+            raise QuotaExceeded(f"quota maxSchedules exceeded, current limit: {self._limit}")
+        draft.schedule_id = schedule_id
+        self._schedules.pop(schedule_id, None)
+        schedule = self._schedules[schedule_id] = Schedule(cron, draft)
+        self._set_next(schedule, draft.created_at)
+        self._on_change()
+        return schedule
+
+    def _set_next(self, schedule: Schedule, after: float) -> None:
+        schedule.next_at = schedule.cron.next_after(after)
+        self._set_timer(schedule)
+
+    def _set_timer(self, schedule: Schedule) -> None:
+        if schedule.next_at is not None:
+            self._timer.at(schedule.next_at, partial(self._tick, schedule, schedule.next_at))
+
+    def _tick(self, schedule: Schedule, due: float) -> None:
+        # It may have been deleted, replaced or paused since, or armed twice.
+        if self._schedules.get(schedule.id) is not schedule or schedule.next_at != due:
+            return
+        self.fire(schedule)
+        # A clock that has jumped ahead skips what it jumped over; one that is set back repeats no time.
+        self._set_next(schedule, max(due, self._clock()))
+
+
+def _own(key: str) -> str:
+    # The ids of schedules are not those of messages.
+    return f"schedule:{key}"
