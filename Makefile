@@ -13,6 +13,9 @@ PLAIN := $(if $(NO_COLOR),,\033[0m)
 # $(call step,name,command): say what is being done and, where it goes wrong, which step it was.
 step = @echo '▸ $(1)'; $(2) || { printf '$(RED)%s$(PLAIN)\n' '✗ failed: $(1)' >&2; exit 1; }
 
+COMMA := ,
+INSTALL := $(BIN)/pip install --disable-pip-version-check --progress-bar off -q
+
 help: ## list the commands
 	@grep -hE '^[a-z][a-zA-Z-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
@@ -20,9 +23,11 @@ setup: $(VENV)/.ready ## create .venv with everything a developer needs
 
 $(VENV)/.ready: tests/requirements.txt requirements.txt functions/send_email/requirements.txt infra/local/requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: set PYTHON=/path/to/python3.11" >&2; exit 1; }
-	@echo "Setting up $(VENV) (once, about a minute) …"
-	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --disable-pip-version-check --progress-bar off -q -r tests/requirements.txt
+	@echo "Setting up $(VENV), once; about a minute"
+	$(call step,virtual environment,$(PYTHON) -m venv $(VENV))
+	$(call step,packages of the product (1 of 3),$(INSTALL) -r requirements.txt -r functions/send_email/requirements.txt)
+	$(call step,packages of the local cloud$(COMMA) Postgres among them (2 of 3),$(INSTALL) -r infra/local/requirements.txt)
+	$(call step,packages that check and test (3 of 3),$(INSTALL) -r tests/requirements.txt)
 	@touch $@
 
 demo: setup ## start everything on this machine, send eight mails, show them, stop

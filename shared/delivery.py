@@ -7,7 +7,8 @@ or doubled a job without it. docs/job-lifecycle.md tells them in words.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from typing import Any, Generic, TypeVar
 from uuid import UUID, uuid4
 
@@ -170,8 +171,8 @@ class Attempt(Generic[P]):
     def _finish(self, outcome: Outcome | Failure) -> Answer:
         """The one place where an outcome becomes a status and an answer."""
         match outcome:
-            case Complete(result):
-                return self._complete(result)
+            case Complete(result, then):
+                return self._complete(result, then)
             case Cancel(reason):
                 return self._cancel(str(reason))
             case Fail(reason):
@@ -181,14 +182,20 @@ class Attempt(Generic[P]):
             case Failure():
                 return self._record(outcome)
 
-    def _complete(self, result: Any) -> Answer:
+    def _complete(self, result: Any, then: Sequence[Any]) -> Answer:
         try:
             stored = json.dumps(to_jsonable_python(result, by_alias=True), allow_nan=False)
+            self._accept_next(then)
             connection = self._job.open_transaction if self._job else None
+        except DatabaseUnavailable as error:
+            return self._record(describe(error))
         except Exception as error:  # noqa: BLE001  # a generator in the result runs the handler's code
             failure = describe(error)
-            message = f"the result cannot be stored as JSON, or the transaction was ended: {failure.message}"
+            message = f"the handler's outcome cannot be recorded: {failure.message}"
             return self._record(Failure(failure.type, message, failure.traceback), permanent=True)
+        return self._write_completion(connection, stored)
+
+    def _write_completion(self, connection: database.Connection | None, stored: str) -> Answer:
         try:
             if connection is None:
                 ended = database.run(lambda kept: self._write_completed(kept, stored))
@@ -200,17 +207,34 @@ class Attempt(Generic[P]):
             return self._record(
                 Failure("DatabaseUnavailable", "Postgres went away before the transaction's commit")
             )
-        except psycopg.DataError as error:
+        except psycopg.Error as error:  # a result that jsonb cannot hold, for good; or a deferred constraint
             return self._record(
-                Failure(type(error).__name__, f"the result cannot be stored: {words(error)}"), permanent=True
+                Failure(type(error).__name__, f"Postgres refused the completion: {words(error)}"),
+                permanent=isinstance(error, psycopg.DataError),
             )
-        except psycopg.Error as error:  # a deferred constraint, for one
-            return self._record(Failure(type(error).__name__, words(error)))
         if ended is None:
             return self._answer_lost({"completed"}, None)
         if connection is not None:
             _publish_written(connection)
         return self._report("completed", ended, None)
+
+    def _accept_next(self, then: Sequence[Any]) -> None:
+        """Accept the next jobs in the job's transaction. Raises InvalidJob, or the error of the first not accepted."""
+        if then and self._job is not None:
+            from shared import dispatcher  # noqa: PLC0415  # few jobs have a next one
+
+            owner = dispatcher.JobRequest(
+                self._job.payload, user_id=self._job.user_id, organization_id=self._job.organization_id
+            )
+            requests = [
+                each if isinstance(each, dispatcher.JobRequest) else replace(owner, payload=each)
+                for each in then
+            ]
+            with self._job.transaction() as connection:
+                accepted = dispatcher.enqueue_many(requests, connection=connection)
+            for each in accepted:
+                if each.error is not None:
+                    raise each.error
 
     def _commit(self, connection: database.Connection, stored: str) -> Ended | None:
         """Commit the handler's writes with `completed`, or neither where the attempt is stale."""

@@ -6,29 +6,34 @@ not be published here is published by `reconcile`.
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
 import psycopg
 from psycopg.pq import TransactionStatus
-from pydantic import ValidationError
-from pydantic_core import PydanticSerializationError
 
-from shared import database, executions, outbox, publishing, relay, reporting
-from shared.envelope import Envelope, Payload, new_job_id, problems
-from shared.errors import IdempotencyConflict, InvalidJob
-from shared.job_options import JobOptions
-from shared.registry import JobConfig, get_job_config
+from shared import database, executions, outbox, relay, reporting
+from shared.envelope import Payload
+from shared.errors import (
+    IdempotencyConflict,
+    InvalidJob,
+    JobHasEnded,
+    JobNotEnded,
+    JobNotFound,
+    NothingToReplay,
+    PosthasteError,
+    PublishRejected,
+)
+from shared.job_request import JobRequest, checked, new_jobs
+from shared.registry import JobType
 from shared.rows import NewJob, UnpublishedJob
 from shared.settings import DispatcherSettings
 
-LARGEST_PAYLOAD = 512 * 1024  # bytes
-_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # escaped by JSON, and not by the text itself
+__all__ = ["Enqueued", "JobRequest", "cancel", "enqueue", "enqueue_many", "replay", "retry", "transaction"]
 
 C = TypeVar("C", bound=psycopg.Connection[Any])
 
@@ -61,9 +66,8 @@ def enqueue(
         >>> enqueue(SendSms(to="+12025551234", message="Your code is 123456"), delay=60)  # doctest: +SKIP
         UUID('01a20390-091c-72da-a1ee-c518ceb18516')
     """
-    settings = DispatcherSettings.load()
-    options = JobOptions.check(
-        "enqueue",
+    request = JobRequest(
+        payload,
         user_id=user_id,
         organization_id=organization_id,
         idempotency_key=idempotency_key,
@@ -74,20 +78,97 @@ def enqueue(
         callback=callback,
         failure_callback=failure_callback,
     )
-    job = _new_job(payload, options, settings)
-    if connection is None:
-        accepted = database.run(lambda kept: _accept(kept, job))
-    else:
-        accepted = _accept(connection, job)
-    if isinstance(accepted, UUID):
-        return accepted
-    if connection is not None and connection.info.transaction_status is not TransactionStatus.IDLE:
-        outbox.add(connection, accepted.transaction, job.job_id)
-        return job.job_id
-    reporting.enqueued(job.job_type, job.job_id)
-    if accepted.within_reach:
-        relay.publish_accepted(accepted, settings)
-    return job.job_id
+    (enqueued,) = _enqueue([request], connection)
+    if enqueued.error is not None:
+        raise enqueued.error
+    return enqueued.job_id
+
+
+@dataclass(frozen=True, slots=True)
+class Enqueued:
+    """What became of one job of `enqueue_many`: its id, and its error if it was not accepted as asked.
+
+    With an IdempotencyConflict the id is that of the job which holds the key; with a PublishRejected it is the job's
+    own, recorded as failed.
+    """
+
+    job_id: UUID
+    error: IdempotencyConflict | PublishRejected | None = None
+
+
+def enqueue_many(
+    jobs: Iterable[Payload | JobRequest], *, connection: psycopg.Connection[Any] | None = None
+) -> list[Enqueued]:
+    """Accept many jobs with one write and as few calls of QStash as it allows; what became of each, in their order.
+
+    A JobRequest carries the options that `enqueue` takes. Raises InvalidJob, which names the job by its position, and
+    nothing was written; DatabaseUnavailable and MissingSettings as `enqueue` does.
+
+        >>> enqueue_many(SendSms(to=each, message="We are back") for each in numbers)  # doctest: +SKIP
+        [Enqueued(job_id=UUID('01a20390-091c-72da-a1ee-c518ceb18516'), error=None), …]
+    """
+    requests = [each if isinstance(each, JobRequest) else JobRequest(each) for each in jobs]
+    return _enqueue(requests, connection) if requests else []
+
+
+def cancel(job_id: UUID, reason: str = "cancelled by its owner") -> None:
+    """End a job that has not ended. One that runs sees `job.cancelled`, and its result is not recorded.
+
+    Raises JobNotFound, or JobHasEnded.
+    """
+    cancelled = database.run(lambda kept: executions.cancel(kept, job_id, reason))
+    if cancelled is None:
+        raise _why_not(job_id)
+    reporting.cancelled(job_id)
+    relay.withdraw(cancelled)
+
+
+def retry(job_id: UUID, payload: Payload | None = None) -> None:
+    """Run a failed or cancelled job again: a new run of the same job, which keeps the errors of the old one.
+
+    A corrected `payload` replaces the old one. Raises JobNotFound; JobHasEnded if it completed; JobNotEnded if it may
+    still run; InvalidJob if the payload is of another type.
+    """
+    if payload is not None:
+        _require_type(job_id, payload)
+    wire = None if payload is None else checked(payload)
+    replayed = database.run(lambda kept: executions.replay(kept, job_ids=[job_id], payload=wire, limit=1))
+    if not replayed:
+        raise _why_not(job_id)
+    relay.publish_accepted(replayed, DispatcherSettings.load())
+
+
+def replay(
+    *,
+    job_type: JobType | None = None,
+    failed_after: datetime | None = None,
+    failed_before: datetime | None = None,
+    error: str | None = None,
+    job_ids: Sequence[UUID] | None = None,
+    limit: int = 1_000,
+) -> list[UUID]:
+    """Run dead letters again, up to `limit`, that fit every filter given; the ids of those that will.
+
+    `error` is a part of the error's text; `failed_after` (inclusive) and `failed_before` are aware datetimes. Raises
+    InvalidJob without any filter, or NothingToReplay.
+
+        >>> replay(job_type=JobType.SEND_EMAIL, error="rate limit")  # doctest: +SKIP
+        [UUID('01a20390-091c-72da-a1ee-c518ceb18516')]
+    """
+    filters: dict[str, Any] = {
+        "job_type": job_type,
+        "failed_after": failed_after,
+        "failed_before": failed_before,
+        "error": error,
+        "job_ids": job_ids,
+    }
+    if all(value is None for value in filters.values()):
+        raise InvalidJob("replay", [("filters", f"give at least one of {', '.join(filters)}")])
+    replayed = database.run(lambda kept: executions.replay(kept, limit=limit, **filters))
+    if not replayed:
+        raise NothingToReplay(filters)
+    relay.publish_accepted(replayed, DispatcherSettings.load())
+    return [job.job_id for job in replayed]
 
 
 @contextmanager
@@ -112,74 +193,61 @@ def transaction(connection: C) -> Iterator[C]:
 # --- accepting ----------------------------------------------------------------------------------------------
 
 
-def _new_job(payload: Payload, options: JobOptions, settings: DispatcherSettings) -> NewJob:
-    wire = _checked(payload)
-    config = get_job_config(payload.job_type)
-    retries = config.retries if options.retries is None else options.retries
-    return NewJob(
-        job_id=new_job_id(),
-        job_type=config.type.value,
-        payload=wire,
-        max_attempts=retries + 1,
-        max_delay=settings.max_delay - relay.REACH_MARGIN,
-        publish_options=_publish_options(config, retries, options, settings),
-        user_id=options.user_id,
-        organization_id=options.organization_id,
-        idempotency_key=options.idempotency_key,
-        failure_callback=options.failure_callback,
-        not_before=options.not_before,
-        delay=None if options.delay is None else options.delay.total_seconds(),
-    )
+def _enqueue(requests: Sequence[JobRequest], connection: psycopg.Connection[Any] | None) -> list[Enqueued]:
+    settings = DispatcherSettings.load()
+    jobs = new_jobs(requests, settings)
+    max_delay = settings.max_delay - relay.REACH_MARGIN
+    if connection is None:
+        accepted = database.run(lambda kept: executions.insert(kept, jobs, max_delay))
+        refused = database.run(lambda kept: _refused(kept, jobs, accepted, max_delay))
+    else:
+        accepted = executions.insert(connection, jobs, max_delay)
+        refused = _refused(connection, jobs, accepted, max_delay)
+    if connection is not None and connection.info.transaction_status is not TransactionStatus.IDLE:
+        for job in accepted:
+            outbox.add(connection, job.transaction, job.job_id)
+        rejected: Mapping[UUID, PublishRejected] = {}
+    else:
+        for job in accepted:
+            reporting.enqueued(job.job_type, job.job_id)
+        rejected = relay.publish_accepted([job for job in accepted if job.within_reach], settings)
+    return [refused.get(job.job_id) or Enqueued(job.job_id, rejected.get(job.job_id)) for job in jobs]
 
 
-def _checked(payload: Payload) -> dict[str, Any]:
-    """The payload as it will travel, read back strictly: whatever the object was made of, the worker can read this."""
-    if not hasattr(payload, "job_type"):
-        raise InvalidJob(
-            "enqueue", [("payload", f"must be a Payload of a job type, not {type(payload).__name__}")]
-        )
-    name = type(payload).__name__
-    try:
-        text = payload.model_dump_json(by_alias=True, warnings=False)  # it is read back right below
-        type(payload).model_validate_json(text)
-        # The worker reads it inside an envelope, which is a level deeper than the parser may allow.
-        Envelope.model_validate_json(f'{{"type": "", "payload": {text}}}')
-    except ValidationError as error:
-        raise InvalidJob(name, problems(error)) from None
-    except (PydanticSerializationError, ValueError) as error:
-        raise InvalidJob(name, [("payload", f"cannot be sent as JSON: {error}")]) from None
-    if len(text.encode()) > LARGEST_PAYLOAD:
-        raise InvalidJob(
-            name, [("payload", f"must be at most {LARGEST_PAYLOAD} bytes as JSON; pass a reference instead")]
-        )
-    if _NUL.search(text):
-        raise InvalidJob(
-            name, [("payload", "must not contain the NUL character, which Postgres cannot store")]
-        )
-    wire: dict[str, Any] = json.loads(text)
-    return wire
+def _refused(
+    connection: psycopg.Connection[Any],
+    jobs: Sequence[NewJob],
+    accepted: Sequence[UnpublishedJob],
+    max_delay: float,
+) -> dict[UUID, Enqueued]:
+    """What stood in the way of those jobs that were not inserted, by the ids they were to have."""
+    inserted = {job.job_id for job in accepted}
+    return {job.job_id: _refusal(connection, job, max_delay) for job in jobs if job.job_id not in inserted}
 
 
-def _publish_options(
-    config: JobConfig, retries: int, options: JobOptions, settings: DispatcherSettings
-) -> dict[str, Any]:
-    published = publishing.default_options(config, retries, settings)
-    if options.headers:
-        published["headers"] = options.headers
-    if options.callback:
-        published["callback"] = options.callback
-    return published
-
-
-def _accept(connection: psycopg.Connection[Any], job: NewJob) -> UnpublishedJob | UUID:
-    """Insert the job; the id of the job that is already there where it, or its key, is."""
-    accepted = executions.insert(connection, job)
-    if accepted is not None:
-        return accepted
-    found = executions.find_accepted(connection, job)
-    if found is None:  # the holder of the key was deleted between the two statements
-        return _accept(connection, job)
+def _refusal(connection: psycopg.Connection[Any], job: NewJob, max_delay: float) -> Enqueued:
+    while (found := executions.find_accepted(connection, job)) is None:
+        # The holder of the key was deleted between the two statements. Reconcile publishes what is inserted now.
+        if executions.insert(connection, [job], max_delay):
+            return Enqueued(job.job_id)
     job_id, same_payload = found
-    if not same_payload:
-        raise IdempotencyConflict(job.idempotency_key or "", job_id)
-    return job_id
+    return Enqueued(job_id, None if same_payload else IdempotencyConflict(job.idempotency_key or "", job_id))
+
+
+def _require_type(job_id: UUID, payload: Payload) -> None:
+    found = database.run(lambda kept: executions.find(kept, job_id))
+    if found is None:
+        raise JobNotFound(job_id)
+    if found.job_type != payload.job_type:
+        raise InvalidJob(
+            "retry", [("payload", f"job {job_id} is a {found.job_type} and takes no {payload.job_type}")]
+        )
+
+
+def _why_not(job_id: UUID) -> PosthasteError:
+    standing = database.run(lambda kept: executions.find_standing(kept, job_id))
+    if standing is None:
+        return JobNotFound(job_id)
+    if standing.status in {"completed", "failed", "cancelled"}:
+        return JobHasEnded(job_id, standing.status)
+    return JobNotEnded(job_id, standing.status)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 
@@ -43,6 +43,28 @@ class JobNotFound(PosthasteError, LookupError):
 
     def __init__(self, job_id: UUID) -> None:
         super().__init__(f"there is no job {job_id}")
+
+
+class JobHasEnded(PosthasteError):
+    """The job has ended, and what was asked takes one that has not (or, to run it again, one that failed)."""
+
+    def __init__(self, job_id: UUID, status: str) -> None:
+        super().__init__(f"job {job_id} has ended: it is {status}")
+
+
+class JobNotEnded(PosthasteError):
+    """The job may still run; cancel it before it is run again."""
+
+    def __init__(self, job_id: UUID, status: str) -> None:
+        super().__init__(f"job {job_id} has not ended: it is {status}. Cancel it first, or wait")
+
+
+class NothingToReplay(PosthasteError, LookupError):
+    """No dead letter fits the filters."""
+
+    def __init__(self, filters: Mapping[str, object]) -> None:
+        given = ", ".join(f"{name}={value!s:.200}" for name, value in filters.items() if value is not None)
+        super().__init__(f"no dead letter fits {given}")
 
 
 class MissingSettings(PosthasteError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,7 +24,7 @@ from shared.rows import (
     Ended,
     Execution,
     NewJob,
-    OverdueJob,
+    Publication,
     QueueGauges,
     SettledJob,
     Standing,
@@ -53,11 +54,13 @@ ATTEMPT_LOST = (
 # --- accepting and publishing -------------------------------------------------------------------------------
 
 
-def insert(connection: AnyConnection, job: NewJob) -> UnpublishedJob | None:
-    """Accept a job, on any connection; None where `find_accepted` finds what stands in the way."""
-    values = {field.name: getattr(job, field.name) for field in fields(job)}
-    values |= {"payload": Jsonb(job.payload), "publish_options": Jsonb(job.publish_options)}
-    return _one(connection, UnpublishedJob, "insert_job", values)
+def insert(connection: AnyConnection, jobs: Sequence[NewJob], max_delay: float) -> list[UnpublishedJob]:
+    """Accept jobs, on any connection; without those for which `find_accepted` finds what stands in the way.
+
+    `max_delay` is how many seconds ahead QStash takes a message.
+    """
+    values = {"jobs": Jsonb([_json_ready(job) for job in jobs]), "max_delay": max_delay}
+    return _all(connection, UnpublishedJob, "insert_jobs", values)
 
 
 def find_accepted(connection: AnyConnection, job: NewJob) -> tuple[UUID, bool] | None:
@@ -73,10 +76,14 @@ def find_accepted(connection: AnyConnection, job: NewJob) -> tuple[UUID, bool] |
         return cursor.execute(_sql("find_accepted"), values).fetchone()
 
 
-def stamp_publication(connection: Connection, job_id: UUID, publication: int, message_id: str) -> bool:
-    """Note that QStash has taken this publication; False where it was known or superseded."""
-    values = {"job_id": job_id, "publication": publication, "message_id": message_id}
-    return connection.execute(_sql("stamp_publication"), values).rowcount == 1
+def stamp_publications(connection: Connection, taken: Sequence[tuple[UnpublishedJob, str]]) -> int:
+    """Note QStash's message ids of these publications; how many were not known or superseded."""
+    values = {
+        "job_ids": [job.job_id for job, _message_id in taken],
+        "publications": [job.publication for job, _message_id in taken],
+        "message_ids": [message_id for _job, message_id in taken],
+    }
+    return connection.execute(_sql("stamp_publications"), values).rowcount
 
 
 def reject_publication(connection: Connection, job_id: UUID, publication: int, message: str) -> bool:
@@ -202,6 +209,38 @@ def record_progress(connection: Connection, job_id: UUID, attempt: int, progress
     return connection.execute(_sql("record_progress"), values).fetchone() is not None
 
 
+# --- acting on jobs -----------------------------------------------------------------------------------------
+
+
+def cancel(connection: Connection, job_id: UUID, reason: str) -> Publication | None:
+    """End a job that has not ended; None where it has, or there is none."""
+    return _one(connection, Publication, "cancel_job", {"job_id": job_id, "message": _text(reason)})
+
+
+def replay(
+    connection: Connection,
+    *,
+    limit: int,
+    job_ids: Sequence[UUID] | None = None,
+    job_type: str | None = None,
+    failed_after: datetime | None = None,
+    failed_before: datetime | None = None,
+    error: str | None = None,
+    payload: Mapping[str, Any] | None = None,
+) -> list[UnpublishedJob]:
+    """Start a new run of up to `limit` dead letters that fit every filter given; `error` is part of its text."""
+    values = {
+        "limit": limit,
+        "job_ids": None if job_ids is None else list(job_ids),
+        "job_type": job_type,
+        "failed_after": failed_after,
+        "failed_before": failed_before,
+        "error": error,
+        "payload": None if payload is None else Jsonb(payload),
+    }
+    return _all(connection, UnpublishedJob, "replay_jobs", values)
+
+
 # --- healing ------------------------------------------------------------------------------------------------
 
 
@@ -221,9 +260,9 @@ def requeue_expired(connection: Connection, limit: int) -> list[SettledJob]:
     return _all(connection, SettledJob, "requeue_expired", {"limit": limit, "lost": ATTEMPT_LOST})
 
 
-def take_overdue(connection: Connection, limit: int) -> list[OverdueJob]:
+def take_overdue(connection: Connection, limit: int) -> list[Publication]:
     """Publications that should have been delivered by now, reserved for a while."""
-    return _all(connection, OverdueJob, "take_overdue", {"limit": limit})
+    return _all(connection, Publication, "take_overdue", {"limit": limit})
 
 
 def take_untold_failures(
@@ -317,6 +356,12 @@ def _one(connection: AnyConnection, row: type[Row], name: str, values: Mapping[s
 def _all(connection: AnyConnection, row: type[Row], name: str, values: Mapping[str, Any]) -> list[Row]:
     with connection.cursor(row_factory=class_row(row)) as cursor:
         return cursor.execute(_sql(name), values).fetchall()
+
+
+def _json_ready(job: NewJob) -> dict[str, Any]:
+    values = {field.name: getattr(job, field.name) for field in fields(job)}
+    not_before = None if job.not_before is None else job.not_before.isoformat()
+    return values | {"job_id": str(job.job_id), "not_before": not_before}
 
 
 def _text(value: object) -> str:

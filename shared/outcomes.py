@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -12,9 +13,16 @@ ONE_DAY = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class Complete:
-    """The job is done; `result` is stored (JSON-ready data, a pydantic model or a dataclass)."""
+    """The job is done; `result` is stored (JSON-ready data, a pydantic model or a dataclass).
+
+    `then` are the next jobs, payloads or JobRequests: they are accepted in the same transaction as `completed`, or not
+    at all, and published right after. A plain payload belongs to this job's user and organization.
+
+        return Complete(exported, then=[SendEmail(to=job.payload.mail_to, data=…)])
+    """
 
     result: Any = None
+    then: Sequence[Any] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,15 @@ import json
 import math
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any
+from typing import Any, cast
 
 import httpx
 from qstash import QStash
-from qstash.message import FlowControl
+from qstash.http import HttpClient
+from qstash.message import BatchRequest, FlowControl, prepare_batch_message_body
 
 from shared import secrets
 from shared.endpoints import RECORD_FAILURE, endpoint
@@ -39,34 +41,32 @@ def publish(job: UnpublishedJob, settings: DispatcherSettings) -> str:
 
     Raises PublishRejected where QStash refuses this very message (400), PublishFailed for everything else.
     """
-    config = get_job_config(job.job_type)
-    options = default_options(config, config.retries, settings) | job.publish_options
-    envelope = Envelope(
-        job_id=job.job_id,
-        publication=job.publication,
-        type=job.job_type,
-        payload=job.payload,
-        metadata=Metadata(
-            user_id=job.user_id,
-            organization_id=job.organization_id,
-            idempotency_key=job.idempotency_key,
-            created_at=job.created_at,
-        ),
-    )
-    return _send(
-        settings,
-        job.job_type,
-        body=envelope.to_wire(),
-        # A repeated id is swallowed for ten minutes even when the first message has failed, hence the number.
-        deduplication_id=f"{job.job_id}-{job.publication}",
-        headers=options.get("headers"),
-        retries=options["retries"],
-        timeout=f"{options['timeout']}s",
-        callback=options.get("callback"),
-        flow_control=_flow_control(options.get("flow_control")),
-        not_before=None if job.not_before is None else math.ceil(job.not_before.timestamp()),
-        label=job.job_type,
-    )
+    return _send(settings, lambda: _message(job, settings))
+
+
+def publish_batch(
+    jobs: Sequence[UnpublishedJob], settings: DispatcherSettings
+) -> list[str | PublishRejected]:
+    """Publish up to a hundred jobs in one call: for each its message id, or why QStash refused that very message.
+
+    Raises PublishFailed if QStash did not take the call as a whole.
+    """
+    with _failing_as_publish_failed(settings):
+        body = prepare_batch_message_body([_batch_item(_message(job, settings)) for job in jobs])
+        # Not the SDK's own method: its parser cannot read the entry of a message that was refused.
+        headers = {"Content-Type": "application/json"}
+        answers = _call(
+            settings, lambda http: http.request(path="/v2/batch", method="POST", headers=headers, body=body)
+        )
+        if len(answers) != len(jobs):
+            raise PublishFailed(f"QStash answered {len(answers)} of {len(jobs)} messages")
+        return [_read_batch_answer(each) for each in answers]
+
+
+def _read_batch_answer(answer: Mapping[str, Any]) -> str | PublishRejected:
+    if "messageId" in answer:
+        return str(answer["messageId"])
+    return PublishRejected(f"QStash refused the message: {answer.get('error', answer)}")
 
 
 def default_options(config: JobConfig, retries: int, settings: DispatcherSettings) -> dict[str, Any]:
@@ -74,6 +74,7 @@ def default_options(config: JobConfig, retries: int, settings: DispatcherSetting
     options: dict[str, Any] = {
         "retries": min(retries + _SPARE_RETRIES, settings.max_retries),
         "timeout": config.timeout + _LAMBDA_MARGIN,
+        "attempts": retries + 1,  # of each run
     }
     if config.flow_control is not None:
         options["flow_control"] = {"key": config.type.value, **asdict(config.flow_control)}
@@ -82,16 +83,18 @@ def default_options(config: JobConfig, retries: int, settings: DispatcherSetting
 
 def is_held(message_id: str, settings: DispatcherSettings) -> bool:
     """Whether QStash still holds a message, waiting or under way. Raises PublishFailed if it does not say."""
-    try:
-        client = _client(secrets.secret("QSTASH_TOKEN"), settings.qstash_url)
-        client.message.get(message_id)
-    except _NotFound:
-        return False
-    except Exception as error:  # the SDK's and httpx's errors share no base
-        raise PublishFailed(
-            f"QStash at {settings.qstash_url}: {str(error) or type(error).__name__}"
-        ) from error
-    return True
+    with _failing_as_publish_failed(settings):
+        try:
+            _client(settings).message.get(message_id)
+        except _NotFound:
+            return False
+        return True
+
+
+def withdraw(message_id: str, settings: DispatcherSettings) -> None:
+    """Cancel a message. Raises PublishFailed, also if QStash no longer has it."""
+    with _failing_as_publish_failed(settings):
+        _client(settings).message.cancel(message_id)
 
 
 def publish_failure(failure: UntoldFailure, settings: DispatcherSettings) -> str:
@@ -108,31 +111,78 @@ def publish_failure(failure: UntoldFailure, settings: DispatcherSettings) -> str
         "organizationId": failure.organization_id,
         "completedAt": failure.completed_at.isoformat(),
     }
-    return _send(
-        settings,
-        None,
-        url=failure.failure_callback,
-        body=json.dumps(body).encode(),
-        deduplication_id=f"{failure.job_id}-failed-{failure.run}",
-        label="failure-callback",
+    message = {
+        "url": failure.failure_callback,
+        "body": json.dumps(body),
+        "content_type": "application/json",
+        "deduplication_id": f"{failure.job_id}-failed-{failure.run}",
+        "label": "failure-callback",
+    }
+    return _send(settings, lambda: message)
+
+
+def _message(job: UnpublishedJob, settings: DispatcherSettings) -> dict[str, Any]:
+    """What the SDK takes to publish a job. Raises EndpointUnknown or SecretUnavailable."""
+    config = get_job_config(job.job_type)
+    options = default_options(config, config.retries, settings) | job.publish_options
+    metadata = Metadata(
+        user_id=job.user_id,
+        organization_id=job.organization_id,
+        idempotency_key=job.idempotency_key,
+        created_at=job.created_at,
     )
+    envelope = Envelope(
+        job_id=job.job_id,
+        publication=job.publication,
+        type=job.job_type,
+        payload=job.payload,
+        metadata=metadata,
+    )
+    message = {
+        "url": endpoint(job.job_type, settings),
+        "body": envelope.to_wire().decode(),
+        "content_type": "application/json",
+        # A repeated id is swallowed for ten minutes even when the first message has failed, hence the number.
+        "deduplication_id": f"{job.job_id}-{job.publication}",
+        "headers": options.get("headers"),
+        "retries": options["retries"],
+        "timeout": f"{options['timeout']}s",
+        "callback": options.get("callback"),
+        "failure_callback": endpoint(RECORD_FAILURE, settings),
+        "failure_callback_headers": {"Retries": str(min(_CALLBACK_RETRIES, settings.max_retries))},
+        "flow_control": _flow_control(options.get("flow_control")),
+        "not_before": None if job.not_before is None else math.ceil(job.not_before.timestamp()),
+        "label": job.job_type,
+    }
+    return {name: value for name, value in message.items() if value is not None}
 
 
-def _send(settings: DispatcherSettings, endpoint_name: str | None, **message: Any) -> str:
+def _batch_item(message: dict[str, Any]) -> BatchRequest:
+    return cast("BatchRequest", message)
+
+
+def _send(settings: DispatcherSettings, make: Callable[[], Mapping[str, Any]]) -> str:
+    with _failing_as_publish_failed(settings):
+        message = make()
+        response = _call(settings, lambda _http: _client(settings).message.publish(**message))
+        if isinstance(response, list):
+            raise PublishFailed("the destination is not a URL")
+        return str(response.message_id)
+
+
+def _call(settings: DispatcherSettings, ask: Callable[[HttpClient], Any]) -> Any:
     try:
-        if endpoint_name is not None:
-            message["url"] = endpoint(endpoint_name, settings)
-            message["failure_callback"] = endpoint(RECORD_FAILURE, settings)
-            message["failure_callback_headers"] = {
-                "Retries": str(min(_CALLBACK_RETRIES, settings.max_retries))
-            }
-        client = _client(secrets.secret("QSTASH_TOKEN"), settings.qstash_url)
-        try:
-            response = client.message.publish(content_type="application/json", **message)
-        except (httpx.NetworkError, httpx.RemoteProtocolError):
-            # A kept connection that died while the process was frozen; the deduplication id makes a repeat harmless.
-            response = client.message.publish(content_type="application/json", **message)
-    except PublishRejected:
+        return ask(_client(settings).http)
+    except (httpx.NetworkError, httpx.RemoteProtocolError):
+        # A kept connection that died while the process was frozen; the deduplication ids make a repeat harmless.
+        return ask(_client(settings).http)
+
+
+@contextmanager
+def _failing_as_publish_failed(settings: DispatcherSettings) -> Iterator[None]:
+    try:
+        yield
+    except (PublishRejected, PublishFailed):
         raise
     except (EndpointUnknown, SecretUnavailable) as error:
         raise PublishFailed(str(error)) from error
@@ -140,9 +190,6 @@ def _send(settings: DispatcherSettings, endpoint_name: str | None, **message: An
         raise PublishFailed(
             f"QStash at {settings.qstash_url}: {str(error) or type(error).__name__}"
         ) from error
-    if isinstance(response, list):
-        raise PublishFailed("the destination is not a URL")
-    return response.message_id
 
 
 def close() -> None:
@@ -163,7 +210,8 @@ def _flow_control(options: Mapping[str, Any] | None) -> FlowControl | None:
     return flow_control
 
 
-def _client(token: str, base_url: str) -> QStash:
+def _client(settings: DispatcherSettings) -> QStash:
+    token, base_url = secrets.secret("QSTASH_TOKEN"), settings.qstash_url
     key = (token, base_url, os.getpid())  # a forked child must not speak on its parent's socket
     with _lock:
         if key not in _clients:

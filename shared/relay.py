@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
@@ -18,27 +18,42 @@ from shared import database, executions, inline, publishing, reporting
 from shared.errors import DatabaseUnavailable, PublishFailed, PublishRejected
 from shared.failures import words
 from shared.observability import logger
-from shared.rows import OverdueJob, SettledJob, UnpublishedJob, UntoldFailure
+from shared.rows import Publication, SettledJob, UnpublishedJob, UntoldFailure
 from shared.settings import DispatcherSettings
 
 REACH_MARGIN = 60  # seconds: times are rounded up to whole seconds, and QStash has a clock of its own
+_BATCH = 100  # messages a call
 _PUBLISHERS = 8  # at once, where many wait
 
 
-def publish_accepted(job: UnpublishedJob, settings: DispatcherSettings) -> None:
-    """Publish an accepted job. Raises only PublishRejected; everything else is left to reconcile."""
+def publish_accepted(
+    jobs: Sequence[UnpublishedJob], settings: DispatcherSettings
+) -> dict[UUID, PublishRejected]:
+    """Publish jobs that were just accepted; those that QStash refused for good, which have failed.
+
+    Everything else that goes wrong is left to reconcile. In inline mode, run them instead.
+    """
     if settings.delivery == "inline":
-        inline.run(job)
-        return
-    try:
-        message_id = publishing.publish(job, settings)
-    except PublishFailed as error:
-        reporting.publish_failed(job.job_type, job.job_id, str(error))
-    except PublishRejected as error:
-        if _reject(job, error):
-            raise
-    else:
-        _stamp(job, message_id)
+        for job in jobs:
+            inline.run(job)
+        return {}
+    rejected: dict[UUID, PublishRejected] = {}
+    for some in _batches(jobs):
+        try:
+            answers = (
+                publishing.publish_batch(some, settings)
+                if len(some) > 1
+                else [_publish_one(some[0], settings)]
+            )
+        except PublishFailed as error:  # for one as for all: the rest would only wait for the same time-out
+            for job in jobs[jobs.index(some[0]) :]:
+                reporting.publish_failed(job.job_type, job.job_id, str(error))
+            break
+        _stamp([(job, answer) for job, answer in zip(some, answers, strict=True) if isinstance(answer, str)])
+        for job, answer in zip(some, answers, strict=True):
+            if isinstance(answer, PublishRejected) and _reject(job, answer):
+                rejected[job.job_id] = answer
+    return rejected
 
 
 def publish_written(job_ids: Sequence[UUID]) -> None:
@@ -52,8 +67,8 @@ def publish_written(job_ids: Sequence[UUID]) -> None:
         )
         for job in written:
             reporting.enqueued(job.job_type, job.job_id)
-            publish_accepted(job, settings)
-    except (DatabaseUnavailable, PublishRejected, psycopg.Error) as error:
+        publish_accepted(written, settings)
+    except (DatabaseUnavailable, psycopg.Error) as error:
         logger.error("not all published; reconcile will try again", extra={"reason": words(error)})
 
 
@@ -65,16 +80,25 @@ def publish_unpublished(limit: int, ends_at: float) -> tuple[int, int]:
     """
     settings = DispatcherSettings.load()
     jobs = database.run(lambda kept: executions.take_unpublished(kept, limit))
+    published = 0
+    for some in _batches(jobs):
+        try:
+            answers: Sequence[object] = publishing.publish_batch(some, settings)
+        except Exception:  # noqa: BLE001  # perhaps for one row's sake: the others must not wait for it
+            answers = _publish_each(some, settings, ends_at)
+        taken = [(job, answer) for job, answer in zip(some, answers, strict=True) if isinstance(answer, str)]
+        published += len(taken)
+        _stamp(taken)
+    return len(jobs), published
 
-    def publish(job: UnpublishedJob) -> str | None:
-        return _try_publish(job, settings) if time.monotonic() < ends_at else None
 
-    with ThreadPoolExecutor(_PUBLISHERS) as publishers:
-        results = publishers.map(publish, jobs)
-        stamped = [
-            _stamp(job, message_id) for job, message_id in zip(jobs, results, strict=True) if message_id
-        ]
-    return len(jobs), len(stamped)
+def withdraw(cancelled: Publication) -> None:
+    """Take a cancelled job's message back, where QStash still has it. Only a saving: the worker would not run it."""
+    if cancelled.qstash_message_id is not None:
+        try:
+            publishing.withdraw(cancelled.qstash_message_id, DispatcherSettings.load())
+        except PublishFailed as error:
+            logger.info("the message was not withdrawn", extra={"reason": str(error)})
 
 
 def give_back_gone(limit: int, ends_at: float) -> int:
@@ -86,7 +110,7 @@ def give_back_gone(limit: int, ends_at: float) -> int:
     settings = DispatcherSettings.load()
     overdue = database.run(lambda kept: executions.take_overdue(kept, limit))
 
-    def is_gone(job: OverdueJob) -> bool:
+    def is_gone(job: Publication) -> bool:
         return time.monotonic() < ends_at and not _is_held(job, settings)
 
     with ThreadPoolExecutor(_PUBLISHERS) as askers:
@@ -109,20 +133,39 @@ def tell_failures(job_id: UUID | None = None, limit: int = 1, ends_at: float = m
     return sum(_tell(failure, settings) for failure in untold if time.monotonic() < ends_at)
 
 
-def _try_publish(job: UnpublishedJob, settings: DispatcherSettings) -> str | None:
+def _batches(jobs: Sequence[UnpublishedJob]) -> Iterator[Sequence[UnpublishedJob]]:
+    return (jobs[start : start + _BATCH] for start in range(0, len(jobs), _BATCH))
+
+
+def _publish_one(job: UnpublishedJob, settings: DispatcherSettings) -> str | PublishRejected:
     try:
         return publishing.publish(job, settings)
-    except Exception as error:  # noqa: BLE001  # whatever is wrong with one row must not stop the others
-        reporting.publish_failed(job.job_type, job.job_id, words(error))
-        return None
+    except PublishRejected as error:
+        return error
 
 
-def _settle_gone(connection: database.Connection, *, job: OverdueJob) -> SettledJob | None:
+def _publish_each(
+    jobs: Sequence[UnpublishedJob], settings: DispatcherSettings, ends_at: float
+) -> Sequence[str | None]:
+    def publish(job: UnpublishedJob) -> str | None:
+        if time.monotonic() >= ends_at:
+            return None
+        try:
+            return publishing.publish(job, settings)
+        except Exception as error:  # noqa: BLE001  # whatever is wrong with one row must not stop the others
+            reporting.publish_failed(job.job_type, job.job_id, words(error))
+            return None
+
+    with ThreadPoolExecutor(_PUBLISHERS) as publishers:
+        return list(publishers.map(publish, jobs))
+
+
+def _settle_gone(connection: database.Connection, *, job: Publication) -> SettledJob | None:
     message = "QStash no longer holds the job's message"
     return executions.settle_failure(connection, job.job_id, job.publication, message=message, dlq_id=None)
 
 
-def _is_held(job: OverdueJob, settings: DispatcherSettings) -> bool:
+def _is_held(job: Publication, settings: DispatcherSettings) -> bool:
     if job.qstash_message_id is None:
         return False
     try:
@@ -144,17 +187,16 @@ def _tell(failure: UntoldFailure, settings: DispatcherSettings) -> bool:
     return True
 
 
-def _stamp(job: UnpublishedJob, message_id: str) -> bool:
+def _stamp(taken: Sequence[tuple[UnpublishedJob, str]]) -> None:
+    if not taken:
+        return
     try:
-        return database.run(
-            lambda kept: executions.stamp_publication(kept, job.job_id, job.publication, message_id)
-        )
+        database.run(lambda kept: executions.stamp_publications(kept, taken))
     except (
         DatabaseUnavailable,
         psycopg.Error,
-    ) as error:  # the claim will stamp it, or reconcile publish it again
-        logger.warning("published but not stamped", extra={"job_id": str(job.job_id), "reason": words(error)})
-        return False
+    ) as error:  # the claims will stamp them, or reconcile publish again
+        logger.warning("published but not stamped", extra={"jobs": len(taken), "reason": words(error)})
 
 
 def _reject(job: UnpublishedJob, error: PublishRejected) -> bool:

@@ -24,6 +24,11 @@ def publish_failed(job_type: str, job_id: UUID, reason: str) -> None:
     count({"PublishFailed": 1}, job_type)
 
 
+def cancelled(job_id: UUID) -> None:
+    """Its owner has cancelled a job."""
+    logger.info("cancelled", extra={"job_id": str(job_id)})
+
+
 def received(claimed: ClaimedJob) -> None:
     """A worker has claimed a job."""
     logger.info("received", extra={"queued_seconds": round(claimed.waited, 3)})

@@ -11,13 +11,12 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """A job to be accepted. `delay` and `max_delay` are seconds; `not_before` wins over `delay`."""
+    """A job to be accepted. `delay` is in seconds; `not_before` wins over it."""
 
     job_id: UUID
     job_type: str
     payload: Mapping[str, Any]
     max_attempts: int
-    max_delay: float
     publish_options: Mapping[str, Any]
     user_id: int | None = None
     organization_id: int | None = None
@@ -98,8 +97,8 @@ class SettledJob:
 
 
 @dataclass(frozen=True, slots=True)
-class OverdueJob:
-    """A publication that should have been delivered by now."""
+class Publication:
+    """One publication of a job, and the message that QStash made of it where that is known."""
 
     job_id: UUID
     publication: int

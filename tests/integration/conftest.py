@@ -64,14 +64,12 @@ def accept(connection: Connection) -> Accept:
             job_type=payload.job_type.value,
             payload=payload.model_dump(mode="json", by_alias=True),
             max_attempts=attempts,
-            max_delay=604_800,
             publish_options={"retries": 5, "timeout": get_job_config(payload.job_type).timeout + 20},
             **options,
         )
-        accepted = executions.insert(connection, job)
-        assert accepted is not None
+        (accepted,) = executions.insert(connection, [job], 604_800)
         if published:
-            executions.stamp_publication(connection, job.job_id, 1, f"msg_{job.job_id}")
+            executions.stamp_publications(connection, [(accepted, f"msg_{job.job_id}")])
         return accepted
 
     return write

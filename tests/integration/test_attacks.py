@@ -37,9 +37,10 @@ from shared.errors import InvalidJob, PublishFailed
 from shared.job import Job
 from shared.outcomes import Cancel, Fail, Retry
 from shared.registry import JobType
+from shared.settings import DispatcherSettings
 from shared.worker import Worker, job_worker
 from tests.integration.conftest import Accept, Read
-from tests.integration.delivering import URL, Context, envelope, event
+from tests.integration.delivering import Context, envelope, event
 from tests.integration.jobs import Note
 
 pytestmark = pytest.mark.usefixtures("environment")
@@ -764,10 +765,11 @@ def test_a_body_that_is_no_text_is_401() -> None:
 def test_a_client_of_qstash_is_not_shared_with_a_forked_child(environment: pytest.MonkeyPatch) -> None:
     import os
 
-    parents = publishing._client("token", URL)
+    settings = DispatcherSettings.load()
+    parents = publishing._client(settings)
     pid = os.getpid()
     environment.setattr(os, "getpid", lambda: pid + 1)
-    childs = publishing._client("token", URL)
+    childs = publishing._client(settings)
     environment.undo()
     assert childs is not parents
 

@@ -282,7 +282,7 @@ def test_a_stamp_never_overwrites_a_newer_publication(
 ) -> None:
     job = accept(Note(), published=False)
     connection.execute("UPDATE job_executions SET publication = 2")
-    assert not executions.stamp_publication(connection, job.job_id, 1, "msg_late")
+    assert executions.stamp_publications(connection, [(job, "msg_late")]) == 0
     assert read(job.job_id).published_at is None
 
 

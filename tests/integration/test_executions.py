@@ -397,7 +397,8 @@ VALUES: dict[str, Any] = {
     "result": None, "message": "no luck", "type": "E", "traceback": None, "permanent": False, "retry_after": None,
     "progress": Jsonb({}), "dlq_id": None, "run": 1,
     "max_attempts": 3, "publish_options": Jsonb({}), "failure_callback": None, "not_before": None, "delay": None,
-    "schedule_id": None,
+    "schedule_id": None, "jobs": Jsonb([]), "failed_after": None, "failed_before": None,
+    "error": None, "publications": [1], "message_ids": ["msg"],
 }  # fmt: skip
 INDEX_OF = {
     "list_latest": "job_executions_created",
@@ -499,7 +500,6 @@ def new_job(**changes: Any) -> NewJob:
         "job_type": "crm-match",
         "payload": {"text": "hi"},
         "max_attempts": 3,
-        "max_delay": 604_800,
         "publish_options": {"retries": 5},
     }
     return NewJob(**made | changes)
@@ -513,14 +513,13 @@ def test_a_job_is_accepted_on_any_connection(
     job = new_job(idempotency_key="k")
     again = new_job(idempotency_key="k", payload={"text": "other"})
     with psycopg.connect(database_url, row_factory=row_factory, prepare_threshold=prepare_threshold) as own:
-        accepted = executions.insert(own, job)
-        assert accepted is not None
+        (accepted,) = executions.insert(own, [job], 604_800)
         assert (accepted.job_id, accepted.payload, accepted.within_reach) == (
             job.job_id,
             {"text": "hi"},
             True,
         )
-        assert executions.insert(own, again) is None
+        assert executions.insert(own, [again], 604_800) == []
         assert executions.find_accepted(own, again) == (job.job_id, False)
         assert executions.find_accepted(own, job) == (job.job_id, True)
         assert executions.find_accepted(own, new_job()) is None

@@ -19,6 +19,7 @@ from shared.database import Connection
 from shared.dispatcher import enqueue
 from shared.errors import DatabaseUnavailable
 from shared.rows import UnpublishedJob
+from shared.settings import DispatcherSettings
 from shared.worker import job_worker
 from tests.integration.conftest import Accept, Read
 from tests.integration.delivering import Context, envelope, event
@@ -82,7 +83,7 @@ def test_deliveries_that_never_got_through_give_the_job_back_later_each_time(
         assert (row.status, row.publication, row.published_at) == ("pending", publication + 1, None)
         waits = column(connection, job.job_id, "extract(epoch FROM publish_after - now())::float / 60")
         assert minutes - 0.5 < waits <= minutes
-        executions.stamp_publication(connection, job.job_id, publication + 1, "msg_again")
+        connection.execute("UPDATE job_executions SET published_at = now(), qstash_message_id = 'msg_again'")
     record_failure.handler(event(callback_for(job, 5)), Context())
     row = read(job.job_id)
     assert (row.status, row.publication, row.dlq_id) == ("failed", 5, "1725323658779-0")
@@ -272,13 +273,13 @@ def test_a_token_of_another_region_says_nothing_about_a_message(
         publishing._raise_rejected(response)
         return response
 
-    client = publishing._client("token", "http://127.0.0.1:1")
+    environment.setenv("QSTASH_URL", "http://127.0.0.1:1")
+    environment.setenv("QSTASH_TOKEN", "token")
+    client = publishing._client(DispatcherSettings.load())
     client.http._client.close()
     client.http._client = httpx.Client(
         transport=httpx.MockTransport(elsewhere), event_hooks={"response": [publishing._raise_rejected]}
     )
-    environment.setenv("QSTASH_URL", "http://127.0.0.1:1")
-    environment.setenv("QSTASH_TOKEN", "token")
     assert reconcile()["gone"] == 0
     assert read(job.job_id).publication == 1
 

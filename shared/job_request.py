@@ -1,0 +1,196 @@
+"""A job as a caller asks for it: checked whole before anything is written, and turned into the row to be."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Self
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import PydanticSerializationError
+
+from shared import publishing
+from shared.envelope import Envelope, Payload, new_job_id, problems
+from shared.errors import InvalidJob
+from shared.registry import JobConfig, get_job_config
+from shared.rows import NewJob
+from shared.settings import DispatcherSettings
+
+LARGEST_PAYLOAD = 512 * 1024  # bytes
+LONGEST_DELAY = timedelta(days=3650)
+MOST_RETRIES = 50
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e]{0,4096}")
+_CALLBACK = re.compile(r"(?=.{1,2048}$)https?://[A-Za-z0-9\[][!-~]*")
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # escaped by JSON, and not by the text itself
+_RESERVED = re.compile(r"(?i)upstash-.*|content-type|content-length|host")
+
+
+def _delay(value: timedelta) -> timedelta:
+    if not timedelta(0) <= value <= LONGEST_DELAY:
+        raise ValueError(f"must be 0 to {LONGEST_DELAY.total_seconds():.0f} seconds (ten years)")
+    return value
+
+
+def _headers(headers: dict[str, str]) -> dict[str, str]:
+    for name, value in headers.items():
+        if not _HEADER_NAME.fullmatch(name) or _RESERVED.fullmatch(name):
+            raise ValueError(
+                f"{name!r} cannot be set: use a plain name that is neither Upstash-… nor Content-…"
+            )
+        if not _HEADER_VALUE.fullmatch(value):
+            raise ValueError(f"the value of {name!r} must be printable ASCII of at most 4096 characters")
+    return headers
+
+
+def _not_before(value: datetime) -> datetime | None:
+    try:
+        ahead = value - datetime.now(UTC)
+    except OverflowError:
+        ahead = timedelta.max if value.year > 5000 else timedelta.min
+    if ahead > LONGEST_DELAY:
+        raise ValueError("must be at most ten years ahead")
+    return value if ahead > timedelta(0) else None  # long since due
+
+
+def _callback(value: str) -> str:
+    if not _CALLBACK.fullmatch(value):
+        raise ValueError("must be an absolute http(s) URL of at most 2048 ASCII characters")
+    return value
+
+
+Callback = Annotated[str, AfterValidator(_callback)]
+
+
+class JobOptions(BaseModel):
+    """The keyword arguments of `enqueue`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    user_id: int | None = Field(None, ge=1, lt=2**63)
+    organization_id: int | None = Field(None, ge=1, lt=2**63)
+    idempotency_key: str | None = Field(None, min_length=1, max_length=255, pattern=r"^[^\x00]*$")
+    delay: Annotated[timedelta, AfterValidator(_delay)] | None = None
+    not_before: Annotated[AwareDatetime, AfterValidator(_not_before)] | None = None
+    retries: int | None = Field(None, ge=0, le=MOST_RETRIES)
+    headers: Annotated[dict[str, str], AfterValidator(_headers)] | None = None
+    callback: Callback | None = None
+    failure_callback: Callback | None = None
+
+    @model_validator(mode="after")
+    def _one_time(self) -> Self:
+        if {"delay", "not_before"} <= self.model_fields_set:
+            raise ValueError("give delay or not_before, not both")
+        return self
+
+    @classmethod
+    def check(cls, subject: str, **options: Any) -> Self:
+        """These options, if they are all right. Raises InvalidJob, which names every one that is not."""
+        try:
+            return cls.model_validate({name: value for name, value in options.items() if value is not None})
+        except ValidationError as error:
+            raise InvalidJob(subject, problems(error)) from None
+
+
+@dataclass(frozen=True, slots=True)
+class JobRequest:
+    """One job of `enqueue_many`: its payload and what `enqueue` takes besides.
+
+    JobRequest(SendSms(to="+12025551234", message="Your code is 123456"), user_id=7, delay=60)
+    """
+
+    payload: Payload
+    user_id: int | None = None
+    organization_id: int | None = None
+    idempotency_key: str | None = None
+    delay: float | timedelta | None = None
+    not_before: datetime | None = None
+    retries: int | None = None
+    headers: Mapping[str, str] | None = None
+    callback: str | None = None
+    failure_callback: str | None = None
+
+
+def new_jobs(requests: Sequence[JobRequest], settings: DispatcherSettings) -> list[NewJob]:
+    """The rows that requests become. Raises InvalidJob for the first that cannot, naming its position among many."""
+    jobs = []
+    for position, request in enumerate(requests):
+        try:
+            jobs.append(_new_job(request, settings))
+        except InvalidJob as error:
+            if len(requests) == 1:
+                raise
+            named = [(f"jobs[{position}].{field}", what) for field, what in error.problems]
+            raise InvalidJob("enqueue_many", named) from None
+    return jobs
+
+
+def _new_job(request: JobRequest, settings: DispatcherSettings) -> NewJob:
+    asked = {field.name: getattr(request, field.name) for field in fields(request) if field.name != "payload"}
+    options = JobOptions.check("enqueue", **asked)
+    wire = checked(request.payload)
+    config = get_job_config(request.payload.job_type)
+    retries = config.retries if options.retries is None else options.retries
+    return NewJob(
+        job_id=new_job_id(),
+        job_type=config.type.value,
+        payload=wire,
+        max_attempts=retries + 1,
+        publish_options=_publish_options(config, retries, options, settings),
+        user_id=options.user_id,
+        organization_id=options.organization_id,
+        idempotency_key=options.idempotency_key,
+        failure_callback=options.failure_callback,
+        not_before=options.not_before,
+        delay=None if options.delay is None else options.delay.total_seconds(),
+    )
+
+
+def checked(payload: Payload) -> dict[str, Any]:
+    """The payload as it will travel, read back strictly: whatever the object was made of, the worker can read this."""
+    if not hasattr(payload, "job_type"):
+        raise InvalidJob(
+            "enqueue", [("payload", f"must be a Payload of a job type, not {type(payload).__name__}")]
+        )
+    name = type(payload).__name__
+    try:
+        text = payload.model_dump_json(by_alias=True, warnings=False)  # it is read back right below
+        type(payload).model_validate_json(text)
+        # The worker reads it inside an envelope, which is a level deeper than the parser may allow.
+        Envelope.model_validate_json(f'{{"type": "", "payload": {text}}}')
+    except ValidationError as error:
+        raise InvalidJob(name, problems(error)) from None
+    except (PydanticSerializationError, ValueError) as error:
+        raise InvalidJob(name, [("payload", f"cannot be sent as JSON: {error}")]) from None
+    if len(text.encode()) > LARGEST_PAYLOAD:
+        raise InvalidJob(
+            name, [("payload", f"must be at most {LARGEST_PAYLOAD} bytes as JSON; pass a reference instead")]
+        )
+    if _NUL.search(text):
+        raise InvalidJob(
+            name, [("payload", "must not contain the NUL character, which Postgres cannot store")]
+        )
+    wire: dict[str, Any] = json.loads(text)
+    return wire
+
+
+def _publish_options(
+    config: JobConfig, retries: int, options: JobOptions, settings: DispatcherSettings
+) -> dict[str, Any]:
+    published = publishing.default_options(config, retries, settings)
+    if options.headers:
+        published["headers"] = options.headers
+    if options.callback:
+        published["callback"] = options.callback
+    return published
