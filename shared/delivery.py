@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any, Generic, TypeVar
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import psycopg
 from pydantic import ValidationError
@@ -332,6 +332,7 @@ class Attempt(Generic[P]):
         """Tell of what has just been committed, and turn it into the answer."""
         said = cut(reason or "")
         reporting.ended(self._config.type, status, None if ended is None else ended.duration, said)
+        self._follow_up(status)
         match status:
             case "completed":
                 return answers.done()
@@ -341,23 +342,27 @@ class Attempt(Generic[P]):
                 return answers.not_now(said, retry_after)
             case "retrying":
                 return answers.failed_attempt(said)
-        if self._known_claim().failure_callback is not None and not self._hurried:
-            _tell_caller(self._known_claim().job_id)
         return answers.dead_letter(said)
+
+    def _follow_up(self, status: str) -> None:
+        """Publish what the job's end has set off. The end does not hang on it: reconcile publishes what is left."""
+        claimed = self._known_claim()
+        told = status == "failed" and claimed.failure_callback is not None
+        if self._hurried or not (told or (claimed.batch_id is not None and status != "retrying")):
+            return
+        try:
+            from shared import relay  # noqa: PLC0415  # few jobs ask for it
+
+            if told:
+                relay.tell_failures(claimed.job_id)
+            if claimed.batch_id is not None:
+                relay.publish_completion(claimed.batch_id)
+        except (Exception, JobTimeout) as error:  # noqa: BLE001
+            logger.warning("left to reconcile", extra={"reason": words(error)})
 
     def _known_claim(self) -> ClaimedJob:
         assert self._claimed is not None  # noqa: S101  # nothing is written before the claim
         return self._claimed
-
-
-def _tell_caller(job_id: UUID) -> None:
-    """Publish the caller's failure callback. The job's end does not hang on it: reconcile tries again."""
-    try:
-        from shared import relay  # noqa: PLC0415  # few jobs ask for it
-
-        relay.tell_failures(job_id)
-    except (Exception, JobTimeout) as error:  # noqa: BLE001
-        logger.warning("the caller is not told yet", extra={"reason": words(error)})
 
 
 def _publish_written(connection: database.Connection) -> None:

@@ -17,6 +17,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from shared import database, executions, outbox, relay, reporting
+from shared.batches import Batch, enqueue_batch
 from shared.envelope import Payload
 from shared.errors import (
     IdempotencyConflict,
@@ -33,7 +34,18 @@ from shared.registry import JobType
 from shared.rows import NewJob, UnpublishedJob
 from shared.settings import DispatcherSettings
 
-__all__ = ["Enqueued", "JobRequest", "cancel", "enqueue", "enqueue_many", "replay", "retry", "transaction"]
+__all__ = [
+    "Batch",
+    "Enqueued",
+    "JobRequest",
+    "cancel",
+    "enqueue",
+    "enqueue_batch",
+    "enqueue_many",
+    "replay",
+    "retry",
+    "transaction",
+]
 
 C = TypeVar("C", bound=psycopg.Connection[Any])
 
@@ -121,6 +133,8 @@ def cancel(job_id: UUID, reason: str = "cancelled by its owner") -> None:
         raise _why_not(job_id)
     reporting.cancelled(job_id)
     relay.withdraw(cancelled)
+    if cancelled.batch_id is not None:
+        relay.publish_completion(cancelled.batch_id)
 
 
 def retry(job_id: UUID, payload: Payload | None = None) -> None:

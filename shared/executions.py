@@ -20,6 +20,7 @@ from psycopg.types.json import Jsonb
 
 from shared.database import Connection
 from shared.rows import (
+    BatchMember,
     ClaimedJob,
     Ended,
     Execution,
@@ -102,6 +103,29 @@ def take_written(connection: Connection, job_ids: Sequence[UUID], max_delay: flo
 def take_unpublished(connection: Connection, limit: int) -> list[UnpublishedJob]:
     """Publications that are due, reserved for the caller for a minute."""
     return _all(connection, UnpublishedJob, "take_unpublished", {"limit": limit})
+
+
+# --- batches ------------------------------------------------------------------------------------------------
+
+
+def insert_batch(
+    connection: AnyConnection, batch_id: UUID, total: int, then: NewJob, max_delay: float
+) -> None:
+    """Insert the row that counts a batch's members, with the job to run when all have ended."""
+    then_job = Jsonb(_json_ready(then) | {"max_delay": max_delay})
+    values = {"batch_id": batch_id, "total": total, "job_id": then.job_id, "then_job": then_job}
+    connection.execute(_sql("insert_batch"), values)
+
+
+def find_completion(connection: Connection, batch_id: UUID) -> UUID | None:
+    """The completion job of a batch, once it exists and as long as it is not published."""
+    row = connection.execute(_sql("find_completion"), {"batch_id": batch_id}).fetchone()
+    return None if row is None else row["then_job_id"]
+
+
+def batch_members(connection: Connection, batch_id: UUID) -> list[BatchMember]:
+    """How each member of a batch stands."""
+    return _all(connection, BatchMember, "list_batch_members", {"batch_id": batch_id})
 
 
 # --- running ------------------------------------------------------------------------------------------------
@@ -333,13 +357,14 @@ def _sql(name: str) -> str:
         ("{unpublished}", UnpublishedJob),
         ("{execution}", Execution),
         ("{claimed}", ClaimedJob),
+        ("{member}", BatchMember),
     ):
         if placeholder in text:
             text = text.replace(placeholder, _columns(row))
     return text
 
 
-def _columns(row: type[UnpublishedJob | Execution | ClaimedJob]) -> str:
+def _columns(row: type[UnpublishedJob | Execution | ClaimedJob | BatchMember]) -> str:
     """What to select for a row: the columns its fields are named after, and the expressions of `_COMPUTED`."""
     ours = _COMPUTED if row is ClaimedJob else {}
     names = (field.name for field in fields(row) if field.name not in {"within_reach", "transaction"})
@@ -361,7 +386,8 @@ def _all(connection: AnyConnection, row: type[Row], name: str, values: Mapping[s
 def _json_ready(job: NewJob) -> dict[str, Any]:
     values = {field.name: getattr(job, field.name) for field in fields(job)}
     not_before = None if job.not_before is None else job.not_before.isoformat()
-    return values | {"job_id": str(job.job_id), "not_before": not_before}
+    batch_id = None if job.batch_id is None else str(job.batch_id)
+    return values | {"job_id": str(job.job_id), "batch_id": batch_id, "not_before": not_before}
 
 
 def _text(value: object) -> str:

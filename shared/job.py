@@ -12,7 +12,7 @@ from psycopg.pq import TransactionStatus
 from shared import database, executions
 from shared.database import Connection
 from shared.envelope import Payload
-from shared.rows import ClaimedJob
+from shared.rows import BatchMember, ClaimedJob
 
 P = TypeVar("P", bound=Payload)
 
@@ -35,8 +35,19 @@ class Job(Generic[P]):
         self.max_attempts, self.created_at = claimed.max_attempts, claimed.created_at
         self.user_id, self.organization_id = claimed.user_id, claimed.organization_id
         self.idempotency_key, self.schedule_id = claimed.idempotency_key, claimed.schedule_id
+        self._completes_batch = claimed.completes_batch
         self._ends_at = time.monotonic() + seconds
         self._connection: Connection | None = None
+
+    def batch(self) -> list[BatchMember]:
+        """How each job of the batch ended that this job completes (`enqueue_batch(…, then=…)`); else an empty list.
+
+        Raises DatabaseUnavailable.
+        """
+        batch_id = self._completes_batch
+        if batch_id is None:
+            return []
+        return database.run(lambda connection: executions.batch_members(connection, batch_id))
 
     @property
     def seconds_left(self) -> float:

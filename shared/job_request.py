@@ -188,7 +188,7 @@ def checked(payload: Payload) -> dict[str, Any]:
 def _publish_options(
     config: JobConfig, retries: int, options: JobOptions, settings: DispatcherSettings
 ) -> dict[str, Any]:
-    published = publishing.default_options(config, retries, settings)
+    published = publishing.default_options(config, retries, options.organization_id, settings)
     if options.headers:
         published["headers"] = options.headers
     if options.callback:

@@ -8,7 +8,6 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import Any, cast
 
 import httpx
@@ -69,15 +68,22 @@ def _read_batch_answer(answer: Mapping[str, Any]) -> str | PublishRejected:
     return PublishRejected(f"QStash refused the message: {answer.get('error', answer)}")
 
 
-def default_options(config: JobConfig, retries: int, settings: DispatcherSettings) -> dict[str, Any]:
+def default_options(
+    config: JobConfig, retries: int, organization_id: int | None, settings: DispatcherSettings
+) -> dict[str, Any]:
     """How a job of this type is published where its caller says nothing else; kept in its row."""
     options: dict[str, Any] = {
         "retries": min(retries + _SPARE_RETRIES, settings.max_retries),
         "timeout": config.timeout + _LAMBDA_MARGIN,
         "attempts": retries + 1,  # of each run
     }
-    if config.flow_control is not None:
-        options["flow_control"] = {"key": config.type.value, **asdict(config.flow_control)}
+    if limits := config.flow_control:
+        options["flow_control"] = {
+            "key": limits.key(config.type, organization_id),
+            "parallelism": limits.parallelism,
+            "rate": limits.rate,
+            "period": limits.period,
+        }
     return options
 
 
@@ -124,7 +130,7 @@ def publish_failure(failure: UntoldFailure, settings: DispatcherSettings) -> str
 def _message(job: UnpublishedJob, settings: DispatcherSettings) -> dict[str, Any]:
     """What the SDK takes to publish a job. Raises EndpointUnknown or SecretUnavailable."""
     config = get_job_config(job.job_type)
-    options = default_options(config, config.retries, settings) | job.publish_options
+    options = default_options(config, config.retries, job.organization_id, settings) | job.publish_options
     metadata = Metadata(
         user_id=job.user_id,
         organization_id=job.organization_id,

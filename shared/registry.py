@@ -46,11 +46,21 @@ class JobType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FlowControl:
-    """How fast QStash may deliver one job type: at most `parallelism` at once, `rate` per `period` seconds."""
+    """How fast QStash may deliver one job type: at most `parallelism` at once, `rate` per `period` seconds.
+
+    With `per_organization` each organization has these limits for itself, so that one's thousand exports do not hold up
+    the others'.
+    """
 
     parallelism: int | None = None
     rate: int | None = None
     period: int = 1
+    per_organization: bool = False
+
+    def key(self, job_type: JobType, organization_id: int | None) -> str:
+        """What QStash counts together."""
+        shared = not self.per_organization or organization_id is None
+        return job_type.value if shared else f"{job_type.value}-{organization_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +121,14 @@ _CONFIGS = (
         retries=2,
         timeout=300,
         description="Streams an organization's rows to a file in S3.",
-        flow_control=FlowControl(parallelism=5),
+        flow_control=FlowControl(parallelism=2, per_organization=True),
     ),
     JobConfig(
         JobType.GENERATE_REPORT,
         retries=2,
         timeout=180,
         description="Builds a report and stores it in S3.",
-        flow_control=FlowControl(parallelism=5),
+        flow_control=FlowControl(parallelism=2, per_organization=True),
     ),
     JobConfig(
         JobType.CLEANUP_OLD_DATA,

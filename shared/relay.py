@@ -72,6 +72,16 @@ def publish_written(job_ids: Sequence[UUID]) -> None:
         logger.error("not all published; reconcile will try again", extra={"reason": words(error)})
 
 
+def publish_completion(batch_id: UUID) -> None:
+    """Publish the completion job of a batch whose last member has just ended, if it has. Never raises."""
+    try:
+        job_id = database.run(lambda kept: executions.find_completion(kept, batch_id))
+        if job_id is not None:
+            publish_written([job_id])
+    except (DatabaseUnavailable, psycopg.Error) as error:
+        logger.warning("the batch's completion is left to reconcile", extra={"reason": words(error)})
+
+
 def publish_unpublished(limit: int, ends_at: float) -> tuple[int, int]:
     """Publish up to `limit` due jobs of the outbox, until `ends_at` (of time.monotonic).
 

@@ -22,6 +22,7 @@ class NewJob:
     organization_id: int | None = None
     idempotency_key: str | None = None
     failure_callback: str | None = None
+    batch_id: UUID | None = None
     not_before: datetime | None = None
     delay: float | None = None
 
@@ -62,6 +63,8 @@ class ClaimedJob:
     created_at: datetime
     error: str | None
     failure_callback: str | None
+    batch_id: UUID | None
+    completes_batch: UUID | None
     waited: float  # seconds between being due and this claim
     since_last_error: float | None  # seconds
 
@@ -103,6 +106,18 @@ class Publication:
     job_id: UUID
     publication: int
     qstash_message_id: str | None
+    batch_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchMember:
+    """How one job of a batch stands, or has ended."""
+
+    job_id: UUID
+    job_type: str
+    status: str
+    result: Any
+    error: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,4 +6,4 @@ SET status = 'cancelled',
     completed_at = clock_timestamp(),
     updated_at = clock_timestamp()
 WHERE job_id = %(job_id)s AND status IN ('pending', 'retrying', 'processing')
-RETURNING job_id, publication, qstash_message_id
+RETURNING job_id, publication, qstash_message_id, batch_id

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from qstash import QStash
 
 from infra.local.qstash import QStashServer
-from shared import dispatcher, relay
+from shared import dispatcher, registry, relay
 from shared.database import Connection
 from shared.dispatcher import JobRequest, cancel, enqueue, enqueue_many, replay, retry
 from shared.errors import (
@@ -27,7 +28,7 @@ from shared.errors import (
 )
 from shared.jobs.send_email import SendEmail, WelcomeData
 from shared.outcomes import Complete, Fail
-from shared.registry import JobType
+from shared.registry import FlowControl, JobType
 from shared.worker import Job, job_worker
 from tests.integration.conftest import Accept, Read
 from tests.integration.delivering import Context, envelope, event
@@ -365,3 +366,25 @@ def test_a_job_takes_its_organization_to_the_next(
         [job.job_id],
     ).fetchall()
     assert [tuple(row.values()) for row in rows] == [(7, 9), (None, 3)]
+
+
+# --- flow control ------------------------------------------------------------------------------------------
+
+
+def test_one_organizations_jobs_do_not_hold_up_anothers(
+    client: QStash, read: Read, environment: pytest.MonkeyPatch
+) -> None:
+    config = replace(registry.get_job_config("crm-match"), flow_control=FlowControl(2, per_organization=True))
+    environment.setitem(registry.REGISTRY, JobType.CRM_MATCH, config)
+
+    def key(**options: Any) -> str:
+        message = client.message.get(read(enqueue(Note(), **options)).qstash_message_id or "")
+        assert message.flow_control is not None
+        assert message.flow_control.parallelism == 2
+        return message.flow_control.key
+
+    assert [key(organization_id=1), key(organization_id=2), key()] == [
+        "crm-match-1",
+        "crm-match-2",
+        "crm-match",
+    ]

@@ -1,0 +1,90 @@
+"""Batches: many jobs, and one that runs when all of them have ended, exactly once.
+
+The counting is Postgres's (migration 0002): whoever writes a member's end, in whatever way it ended, takes one from the
+batch in the same transaction, and the last one inserts the completion job there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg.pq import TransactionStatus
+
+from shared import database, executions, outbox, relay, reporting
+from shared.envelope import Payload, new_job_id
+from shared.errors import InvalidJob
+from shared.job_request import JobRequest, new_jobs
+from shared.rows import NewJob, UnpublishedJob
+from shared.settings import DispatcherSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """An accepted batch: its members' ids, in their order, and the id that the completion job will have."""
+
+    id: UUID
+    job_ids: tuple[UUID, ...]
+    then_job_id: UUID
+
+
+def enqueue_batch(
+    jobs: Iterable[Payload | JobRequest],
+    then: Payload | JobRequest,
+    *,
+    connection: psycopg.Connection[Any] | None = None,
+) -> Batch:
+    """Accept jobs, and one that runs when all of them have ended, however they ended; all of it or nothing.
+
+    The completion job's handler finds how each ended in `job.batch()`. A member replayed before the last has ended is
+    waited for again. Members take no idempotency key. Raises InvalidJob, which names the job by its position (also for
+    a batch of nothing), MissingSettings and DatabaseUnavailable as `enqueue` does.
+
+        enqueue_batch([SyndicateTo(platform=each, …) for each in platforms], then=SummarizeSyndication(…))
+    """
+    settings = DispatcherSettings.load()
+    requests = [each if isinstance(each, JobRequest) else JobRequest(each) for each in jobs]
+    _check(requests)
+    max_delay = settings.max_delay - relay.REACH_MARGIN
+    batch_id = new_job_id()
+    members = [replace(job, batch_id=batch_id) for job in new_jobs(requests, settings)]
+    (completion,) = new_jobs([then if isinstance(then, JobRequest) else JobRequest(then)], settings)
+
+    def accept(accepting: psycopg.Connection[Any]) -> list[UnpublishedJob]:
+        return _insert(accepting, batch_id, members, completion, max_delay)
+
+    accepted = database.run(accept) if connection is None else accept(connection)
+    if connection is not None and connection.info.transaction_status is not TransactionStatus.IDLE:
+        for job in accepted:
+            outbox.add(connection, job.transaction, job.job_id)
+    else:
+        for job in accepted:
+            reporting.enqueued(job.job_type, job.job_id)
+        relay.publish_accepted([job for job in accepted if job.within_reach], settings)
+    return Batch(batch_id, tuple(job.job_id for job in members), completion.job_id)
+
+
+def _check(requests: Sequence[JobRequest]) -> None:
+    if not requests:
+        raise InvalidJob("enqueue_batch", [("jobs", "must hold at least one job")])
+    keyed = [position for position, request in enumerate(requests) if request.idempotency_key is not None]
+    if keyed:
+        problems = [
+            (f"jobs[{position}].idempotency_key", "a batch's members take none") for position in keyed
+        ]
+        raise InvalidJob("enqueue_batch", problems)
+
+
+def _insert(
+    connection: psycopg.Connection[Any],
+    batch_id: UUID,
+    members: Sequence[NewJob],
+    then: NewJob,
+    max_delay: float,
+) -> list[UnpublishedJob]:
+    with connection.transaction():
+        executions.insert_batch(connection, batch_id, len(members), then, max_delay)
+        return executions.insert(connection, members, max_delay)
