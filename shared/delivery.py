@@ -82,10 +82,13 @@ class Attempt(Generic[P]):
     def _claim_and_run(self) -> Answer:
         if self._delivery.envelope.job_id is None:
             try:
-                database.run(self._insert_scheduled)
+                is_to_run = database.run(self._insert_scheduled)
             except psycopg.DataError as error:
                 logger.error("the scheduled payload cannot be stored", extra={"reason": words(error)})
                 return answers.dead_letter("the payload cannot be stored")
+            if not is_to_run:
+                logger.info("skipped: the schedule's last run is not over")
+                return answers.done(skipped=True)
         claimed = self._claimed = database.run(self._claim) or database.run(self._find_own_claim)
         if claimed is None:
             return self._answer_standing()
@@ -109,18 +112,14 @@ class Attempt(Generic[P]):
         """What `_claim` did, where it committed and its acknowledgement was lost."""
         return executions.find_own_claim(connection, self._delivery.job_id, self._id)
 
-    def _insert_scheduled(self, connection: database.Connection) -> None:
-        envelope = self._delivery.envelope
-        executions.insert_scheduled(
+    def _insert_scheduled(self, connection: database.Connection) -> bool:
+        return executions.insert_scheduled(
             connection,
             self._delivery.job_id,
-            envelope.type,
-            envelope.payload,
-            max_attempts=self._config.retries + 1,
+            self._delivery.envelope,
+            retries=self._config.retries,
             schedule_id=self._delivery.schedule_id,
             message_id=self._delivery.message_id or "",
-            user_id=envelope.metadata.user_id,
-            organization_id=envelope.metadata.organization_id,
         )
 
     def _answer_standing(self) -> Answer:

@@ -13,16 +13,17 @@ RECORD_FAILURE = "record-failure"
 
 def endpoint(name: str, settings: DispatcherSettings) -> str:
     """The URL of a job type's function, or of `record-failure`. Raises EndpointUnknown or SecretUnavailable."""
-    url = _endpoints(settings).get(name)
+    url = endpoints(settings).get(name)
     if url is None and secrets.refresh():  # a job type deployed since they were read
-        url = _endpoints(settings).get(name)
+        url = endpoints(settings).get(name)
     if not url:
         source = settings.job_endpoints_parameter or "JOB_ENDPOINTS"
         raise EndpointUnknown(f"{source} names no URL for {name!r}: deploy its function, or add it there")
     return url
 
 
-def _endpoints(settings: DispatcherSettings) -> dict[str, str]:
+def endpoints(settings: DispatcherSettings) -> dict[str, str]:
+    """All functions' URLs by name. Raises EndpointUnknown or SecretUnavailable."""
     if settings.job_endpoints:
         text = settings.job_endpoints
     elif settings.job_endpoints_parameter:

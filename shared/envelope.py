@@ -81,13 +81,27 @@ class Payload(WireModel):
             cls.job_type = type
 
 
+class ScheduleTerms(WireModel):
+    """What a schedule asks of each of its runs. It lies within the signed body, unlike QStash's header with the id.
+
+    `overlap` is "skip" where a run must not begin while another is not over; anything else means that it may.
+    `publish_options` and `failure_callback` become the row's.
+    """
+
+    id: str
+    overlap: str | None = None
+    publish_options: dict[str, Any] = {}
+    failure_callback: str | None = None
+
+
 class Metadata(WireModel):
-    """Who a job belongs to and when it was accepted."""
+    """Who a job belongs to, when it was accepted, and for a schedule's deliveries its terms."""
 
     user_id: int | None = None
     organization_id: int | None = None
     idempotency_key: str | None = None
     created_at: datetime | None = None
+    schedule: ScheduleTerms | None = None
 
 
 class Envelope(WireModel):

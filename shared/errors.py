@@ -59,6 +59,13 @@ class JobNotEnded(PosthasteError):
         super().__init__(f"job {job_id} has not ended: it is {status}. Cancel it first, or wait")
 
 
+class ScheduleNotFound(PosthasteError, LookupError):
+    """QStash has no schedule of this id."""
+
+    def __init__(self, schedule_id: str) -> None:
+        super().__init__(f"there is no schedule {schedule_id!r}")
+
+
 class NothingToReplay(PosthasteError, LookupError):
     """No dead letter fits the filters."""
 

@@ -19,6 +19,7 @@ from psycopg.rows import class_row, tuple_row
 from psycopg.types.json import Jsonb
 
 from shared.database import Connection
+from shared.envelope import Envelope, ScheduleTerms
 from shared.rows import (
     BatchMember,
     ClaimedJob,
@@ -27,6 +28,7 @@ from shared.rows import (
     NewJob,
     Publication,
     QueueGauges,
+    Receipt,
     SettledJob,
     Standing,
     TypeStatistics,
@@ -77,12 +79,13 @@ def find_accepted(connection: AnyConnection, job: NewJob) -> tuple[UUID, bool] |
         return cursor.execute(_sql("find_accepted"), values).fetchone()
 
 
-def stamp_publications(connection: Connection, taken: Sequence[tuple[UnpublishedJob, str]]) -> int:
-    """Note QStash's message ids of these publications; how many were not known or superseded."""
+def stamp_publications(connection: Connection, taken: Sequence[tuple[UnpublishedJob, Receipt]]) -> int:
+    """Note that QStash has these publications; how many were not known or superseded."""
     values = {
-        "job_ids": [job.job_id for job, _message_id in taken],
-        "publications": [job.publication for job, _message_id in taken],
-        "message_ids": [message_id for _job, message_id in taken],
+        "job_ids": [job.job_id for job, _receipt in taken],
+        "publications": [job.publication for job, _receipt in taken],
+        "message_ids": [receipt.message_id for _job, receipt in taken],
+        "endpoints": [receipt.endpoint for _job, receipt in taken],
     }
     return connection.execute(_sql("stamp_publications"), values).rowcount
 
@@ -163,27 +166,40 @@ def find_own_claim(connection: Connection, job_id: UUID, delivery: UUID) -> Clai
 def insert_scheduled(
     connection: Connection,
     job_id: UUID,
-    job_type: str,
-    payload: Mapping[str, Any],
+    envelope: Envelope,
     *,
-    max_attempts: int,
+    retries: int,
     schedule_id: str | None,
     message_id: str,
-    user_id: int | None,
-    organization_id: int | None,
-) -> None:
-    """Make the row of a scheduled delivery, unless another delivery of the same message has."""
+) -> bool:
+    """Make the row of a scheduled delivery, unless a delivery of the same message has; False where it is to be skipped.
+
+    `retries` and the unsigned `schedule_id` count only where the envelope has no terms of its own.
+    """
+    terms = envelope.metadata.schedule or ScheduleTerms(id=schedule_id or "")
     values = {
         "job_id": job_id,
-        "job_type": job_type,
-        "payload": Jsonb(payload),
-        "max_attempts": max_attempts,
-        "schedule_id": schedule_id,
+        "job_type": envelope.type,
+        "payload": Jsonb(envelope.payload),
+        "max_attempts": terms.publish_options.get("attempts", retries + 1),
+        "publish_options": Jsonb(terms.publish_options),
+        "failure_callback": terms.failure_callback,
+        "schedule_id": terms.id or None,
         "message_id": message_id,
-        "user_id": user_id,
-        "organization_id": organization_id,
+        "user_id": envelope.metadata.user_id,
+        "organization_id": envelope.metadata.organization_id,
     }
-    connection.execute(_sql("insert_scheduled_job"), values)
+    if terms.overlap != "skip":
+        connection.execute(_sql("insert_scheduled_job"), values)
+        return True
+    with connection.transaction():
+        # By a statement of its own: the next one's snapshot must be taken under the lock, to see what the one
+        # before us has committed.
+        connection.execute(_sql("lock_schedule"), values)
+        if connection.execute(_sql("find_unfinished_run"), values).fetchone() is not None:
+            return False
+        connection.execute(_sql("insert_scheduled_job"), values)
+    return True
 
 
 def find_standing(connection: Connection, job_id: UUID) -> Standing | None:
@@ -282,6 +298,12 @@ def settle_failure(
 def requeue_expired(connection: Connection, limit: int) -> list[SettledJob]:
     """Give back, or end, jobs whose attempt's lease has expired."""
     return _all(connection, SettledJob, "requeue_expired", {"limit": limit, "lost": ATTEMPT_LOST})
+
+
+def requeue_moved(connection: Connection, endpoints: Mapping[str, str], limit: int) -> list[SettledJob]:
+    """Give back jobs published to a URL that is no longer their type's."""
+    values = {"job_types": list(endpoints), "urls": list(endpoints.values()), "limit": limit}
+    return _all(connection, SettledJob, "requeue_moved", values)
 
 
 def take_overdue(connection: Connection, limit: int) -> list[Publication]:

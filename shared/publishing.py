@@ -8,7 +8,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import httpx
 from qstash import QStash
@@ -20,7 +20,7 @@ from shared.endpoints import RECORD_FAILURE, endpoint
 from shared.envelope import Envelope, Metadata
 from shared.errors import EndpointUnknown, PublishFailed, PublishRejected, SecretUnavailable
 from shared.registry import JobConfig, get_job_config
-from shared.rows import UnpublishedJob, UntoldFailure
+from shared.rows import Receipt, UnpublishedJob, UntoldFailure
 from shared.settings import DispatcherSettings
 
 _TIMEOUT = httpx.Timeout(5.0, connect=2.0)  # seconds; the SDK's own read timeout is 600
@@ -35,23 +35,26 @@ class _NotFound(Exception):
     """QStash answered 404."""
 
 
-def publish(job: UnpublishedJob, settings: DispatcherSettings) -> str:
-    """Publish one job and return QStash's message id.
+def publish(job: UnpublishedJob, settings: DispatcherSettings) -> Receipt:
+    """Publish one job and return QStash's receipt.
 
     Raises PublishRejected where QStash refuses this very message (400), PublishFailed for everything else.
     """
-    return _send(settings, lambda: _message(job, settings))
+    with _failing_as_publish_failed(settings):
+        message = _message(job, settings)
+        return Receipt(_send(settings, message), message["url"])
 
 
 def publish_batch(
     jobs: Sequence[UnpublishedJob], settings: DispatcherSettings
-) -> list[str | PublishRejected]:
-    """Publish up to a hundred jobs in one call: for each its message id, or why QStash refused that very message.
+) -> list[Receipt | PublishRejected]:
+    """Publish up to a hundred jobs in one call: for each its receipt, or why QStash refused that very message.
 
     Raises PublishFailed if QStash did not take the call as a whole.
     """
     with _failing_as_publish_failed(settings):
-        body = prepare_batch_message_body([_batch_item(_message(job, settings)) for job in jobs])
+        messages = [_message(job, settings) for job in jobs]
+        body = prepare_batch_message_body(cast("list[BatchRequest]", messages))
         # Not the SDK's own method: its parser cannot read the entry of a message that was refused.
         headers = {"Content-Type": "application/json"}
         answers = _call(
@@ -59,12 +62,12 @@ def publish_batch(
         )
         if len(answers) != len(jobs):
             raise PublishFailed(f"QStash answered {len(answers)} of {len(jobs)} messages")
-        return [_read_batch_answer(each) for each in answers]
+        return [_read_batch_answer(*each) for each in zip(messages, answers, strict=True)]
 
 
-def _read_batch_answer(answer: Mapping[str, Any]) -> str | PublishRejected:
+def _read_batch_answer(message: Mapping[str, Any], answer: Mapping[str, Any]) -> Receipt | PublishRejected:
     if "messageId" in answer:
-        return str(answer["messageId"])
+        return Receipt(str(answer["messageId"]), message["url"])
     return PublishRejected(f"QStash refused the message: {answer.get('error', answer)}")
 
 
@@ -103,6 +106,35 @@ def withdraw(message_id: str, settings: DispatcherSettings) -> None:
         _client(settings).message.cancel(message_id)
 
 
+def put_schedule(
+    schedule_id: str, cron: str, envelope: Envelope, options: Mapping[str, Any], settings: DispatcherSettings
+) -> None:
+    """Make a schedule, or replace the one of that id; `options` are those of a row. Raises as `publish` does."""
+    with _failing_as_publish_failed(settings):
+        schedule = {
+            "destination": endpoint(envelope.type, settings),
+            "cron": cron,
+            "schedule_id": schedule_id,
+            "body": envelope.to_wire().decode(),
+            "label": envelope.type,
+            **_delivery_options(options, settings),
+        }
+        _call(settings, lambda _http: _client(settings).schedule.create(**schedule))
+
+
+def act_on_schedule(
+    schedule_id: str, action: Literal["delete", "pause", "resume"], settings: DispatcherSettings
+) -> bool:
+    """Do it; False where there is no such schedule. Raises PublishFailed if QStash cannot be asked."""
+    with _failing_as_publish_failed(settings):
+        try:  # asked first, for QStash may well answer 200 when something that is not there is deleted
+            _call(settings, lambda http: http.request(path=f"/v2/schedules/{schedule_id}", method="GET"))
+        except _NotFound:
+            return False
+        _call(settings, lambda _http: getattr(_client(settings).schedule, action)(schedule_id))
+        return True
+
+
 def publish_failure(failure: UntoldFailure, settings: DispatcherSettings) -> str:
     """Tell a caller's own failure callback that its job has failed. Raises as `publish` does."""
     body = {
@@ -124,7 +156,8 @@ def publish_failure(failure: UntoldFailure, settings: DispatcherSettings) -> str
         "deduplication_id": f"{failure.job_id}-failed-{failure.run}",
         "label": "failure-callback",
     }
-    return _send(settings, lambda: message)
+    with _failing_as_publish_failed(settings):
+        return _send(settings, message)
 
 
 def _message(job: UnpublishedJob, settings: DispatcherSettings) -> dict[str, Any]:
@@ -163,17 +196,26 @@ def _message(job: UnpublishedJob, settings: DispatcherSettings) -> dict[str, Any
     return {name: value for name, value in message.items() if value is not None}
 
 
-def _batch_item(message: dict[str, Any]) -> BatchRequest:
-    return cast("BatchRequest", message)
+def _delivery_options(options: Mapping[str, Any], settings: DispatcherSettings) -> dict[str, Any]:
+    """What the SDK takes for messages and schedules alike."""
+    chosen = {
+        "content_type": "application/json",
+        "headers": options.get("headers"),
+        "retries": options["retries"],
+        "timeout": f"{options['timeout']}s",
+        "callback": options.get("callback"),
+        "failure_callback": endpoint(RECORD_FAILURE, settings),
+        "failure_callback_headers": {"Retries": str(min(_CALLBACK_RETRIES, settings.max_retries))},
+        "flow_control": _flow_control(options.get("flow_control")),
+    }
+    return {name: value for name, value in chosen.items() if value is not None}
 
 
-def _send(settings: DispatcherSettings, make: Callable[[], Mapping[str, Any]]) -> str:
-    with _failing_as_publish_failed(settings):
-        message = make()
-        response = _call(settings, lambda _http: _client(settings).message.publish(**message))
-        if isinstance(response, list):
-            raise PublishFailed("the destination is not a URL")
-        return str(response.message_id)
+def _send(settings: DispatcherSettings, message: Mapping[str, Any]) -> str:
+    response = _call(settings, lambda _http: _client(settings).message.publish(**message))
+    if isinstance(response, list):
+        raise PublishFailed("the destination is not a URL")
+    return str(response.message_id)
 
 
 def _call(settings: DispatcherSettings, ask: Callable[[HttpClient], Any]) -> Any:

@@ -15,10 +15,17 @@ from uuid import UUID
 import psycopg
 
 from shared import database, executions, inline, publishing, reporting
-from shared.errors import DatabaseUnavailable, PublishFailed, PublishRejected
+from shared.endpoints import endpoints
+from shared.errors import (
+    DatabaseUnavailable,
+    EndpointUnknown,
+    PublishFailed,
+    PublishRejected,
+    SecretUnavailable,
+)
 from shared.failures import words
 from shared.observability import logger
-from shared.rows import Publication, SettledJob, UnpublishedJob, UntoldFailure
+from shared.rows import Publication, Receipt, SettledJob, UnpublishedJob, UntoldFailure
 from shared.settings import DispatcherSettings
 
 REACH_MARGIN = 60  # seconds: times are rounded up to whole seconds, and QStash has a clock of its own
@@ -49,7 +56,9 @@ def publish_accepted(
             for job in jobs[jobs.index(some[0]) :]:
                 reporting.publish_failed(job.job_type, job.job_id, str(error))
             break
-        _stamp([(job, answer) for job, answer in zip(some, answers, strict=True) if isinstance(answer, str)])
+        _stamp(
+            [(job, answer) for job, answer in zip(some, answers, strict=True) if isinstance(answer, Receipt)]
+        )
         for job, answer in zip(some, answers, strict=True):
             if isinstance(answer, PublishRejected) and _reject(job, answer):
                 rejected[job.job_id] = answer
@@ -96,7 +105,9 @@ def publish_unpublished(limit: int, ends_at: float) -> tuple[int, int]:
             answers: Sequence[object] = publishing.publish_batch(some, settings)
         except Exception:  # noqa: BLE001  # perhaps for one row's sake: the others must not wait for it
             answers = _publish_each(some, settings, ends_at)
-        taken = [(job, answer) for job, answer in zip(some, answers, strict=True) if isinstance(answer, str)]
+        taken = [
+            (job, answer) for job, answer in zip(some, answers, strict=True) if isinstance(answer, Receipt)
+        ]
         published += len(taken)
         _stamp(taken)
     return len(jobs), published
@@ -109,6 +120,22 @@ def withdraw(cancelled: Publication) -> None:
             publishing.withdraw(cancelled.qstash_message_id, DispatcherSettings.load())
         except PublishFailed as error:
             logger.info("the message was not withdrawn", extra={"reason": str(error)})
+
+
+def give_back_moved(limit: int) -> int:
+    """Give back up to `limit` jobs that were published to a URL which is no longer their function's; how many were.
+
+    Raises DatabaseUnavailable.
+    """
+    try:
+        current = endpoints(DispatcherSettings.load())
+    except (EndpointUnknown, SecretUnavailable) as error:
+        logger.warning("where the functions are cannot be read", extra={"reason": str(error)})
+        return 0
+    moved = database.run(lambda kept: executions.requeue_moved(kept, current, limit))
+    for job in moved:
+        reporting.settled(job)
+    return len(moved)
 
 
 def give_back_gone(limit: int, ends_at: float) -> int:
@@ -147,7 +174,7 @@ def _batches(jobs: Sequence[UnpublishedJob]) -> Iterator[Sequence[UnpublishedJob
     return (jobs[start : start + _BATCH] for start in range(0, len(jobs), _BATCH))
 
 
-def _publish_one(job: UnpublishedJob, settings: DispatcherSettings) -> str | PublishRejected:
+def _publish_one(job: UnpublishedJob, settings: DispatcherSettings) -> Receipt | PublishRejected:
     try:
         return publishing.publish(job, settings)
     except PublishRejected as error:
@@ -156,8 +183,8 @@ def _publish_one(job: UnpublishedJob, settings: DispatcherSettings) -> str | Pub
 
 def _publish_each(
     jobs: Sequence[UnpublishedJob], settings: DispatcherSettings, ends_at: float
-) -> Sequence[str | None]:
-    def publish(job: UnpublishedJob) -> str | None:
+) -> Sequence[Receipt | None]:
+    def publish(job: UnpublishedJob) -> Receipt | None:
         if time.monotonic() >= ends_at:
             return None
         try:
@@ -197,7 +224,7 @@ def _tell(failure: UntoldFailure, settings: DispatcherSettings) -> bool:
     return True
 
 
-def _stamp(taken: Sequence[tuple[UnpublishedJob, str]]) -> None:
+def _stamp(taken: Sequence[tuple[UnpublishedJob, Receipt]]) -> None:
     if not taken:
         return
     try:

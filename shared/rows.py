@@ -46,6 +46,14 @@ class UnpublishedJob:
 
 
 @dataclass(frozen=True, slots=True)
+class Receipt:
+    """QStash has taken a message: its id, and where it will be delivered."""
+
+    message_id: str
+    endpoint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ClaimedJob:
     """A job as its claim left it: `processing`, or `failed` where its attempts were used up."""
 

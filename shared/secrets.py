@@ -22,6 +22,7 @@ _SECRET_OF = {
     "RESEND_API_KEY": "RESEND_SECRET_ARN",
 }
 _REFRESH_SECONDS = 60.0
+_PARAMETER_SECONDS = 300.0
 _EXTENSION_TIMEOUT = 3.0
 _cache: dict[str, tuple[float, str]] = {}
 _last: dict[str, str] = {}  # what was forgotten, for when it cannot be read anew
@@ -62,8 +63,13 @@ def refresh() -> bool:
 
 
 def parameter(name: str) -> str:
-    """An SSM parameter's value. Raises SecretUnavailable."""
-    return _cached(f"parameter {name}", lambda: _parameter(name))
+    """An SSM parameter's value, at most five minutes old if it can be read. Raises SecretUnavailable."""
+    key = f"parameter {name}"
+    kept = _cache.get(key)
+    if kept is not None and time.time() - kept[0] > _PARAMETER_SECONDS:
+        _last[key] = kept[1]
+        _cache.pop(key, None)
+    return _cached(key, lambda: _parameter(name))
 
 
 def _entry(arn: str, name: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from shared import database, executions, relay, reporting, settings
+from shared import database, executions, relay, reporting, secrets, settings
 from shared.errors import DatabaseUnavailable
 from shared.observability import count, forget, logger, remember
 from shared.settings import DispatcherSettings
@@ -26,10 +26,12 @@ def handler(_event: object, context: Any) -> dict[str, Any]:
     """Heal, publish, measure; what was done and what is left. Raises DatabaseUnavailable, for Lambda's own alarm."""
     forget()
     remember(request_id=context.aws_request_id)
+    secrets.refresh()  # a deployment may have moved a function
     ends_at = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - _MARGIN_SECONDS
     try:
         done = {
             "given_back": _until_done(_give_back_expired, ends_at),
+            "moved": _until_done(lambda: relay.give_back_moved(_BATCH), ends_at),
             "gone": _until_done(lambda: relay.give_back_gone(_BATCH, ends_at), ends_at),
             "published": _publish_due(ends_at),
             "told": _until_done(lambda: relay.tell_failures(limit=_BATCH, ends_at=ends_at), ends_at),

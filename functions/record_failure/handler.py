@@ -10,15 +10,19 @@ import base64
 import binascii
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
+import psycopg
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
 from shared import answers, database, executions, relay, reporting, requests, settings
 from shared.answers import Answer
 from shared.envelope import Envelope, scheduled_job_id
-from shared.errors import DatabaseUnavailable, InvalidSignature, SecretUnavailable
+from shared.errors import DatabaseUnavailable, InvalidSignature, SecretUnavailable, UnknownJobType
+from shared.failures import words
 from shared.observability import count, forget, logger, remember
+from shared.registry import get_job_config
 from shared.requests import Request
 from shared.rows import SettledJob
 from shared.settings import DispatcherSettings, WorkerSettings
@@ -38,6 +42,7 @@ class FailureCallback(BaseModel):
     body: str | None = ""
     source_message_id: str
     source_body: str = ""
+    schedule_id: str | None = None
     dlq_id: str | None = None
     retried: int | None = 0
 
@@ -81,6 +86,15 @@ def _answer(request: Request) -> Answer:
 
 def _settle(callback: FailureCallback, envelope: Envelope) -> Answer:
     job_id = envelope.job_id or scheduled_job_id(callback.source_message_id)
+    if envelope.job_id is None:
+        try:
+            is_to_run = _insert_scheduled(callback, envelope, job_id)
+        except (UnknownJobType, psycopg.DataError) as error:
+            logger.error("the scheduled run cannot be recorded", extra={"reason": words(error)})
+            return answers.dead_letter("the scheduled run cannot be recorded")
+        if not is_to_run:
+            logger.info("skipped: the schedule's last run is not over", extra={"job_id": str(job_id)})
+            return answers.done(skipped=True)
     settled = database.run(
         lambda connection: executions.settle_failure(
             connection, job_id, envelope.publication, message=callback.reason, dlq_id=callback.dlq_id
@@ -91,6 +105,24 @@ def _settle(callback: FailureCallback, envelope: Envelope) -> Answer:
     reporting.settled(settled)
     _tell_caller(settled)
     return answers.done(settled=True)
+
+
+def _insert_scheduled(callback: FailureCallback, envelope: Envelope, job_id: UUID) -> bool:
+    """Make the row of a scheduled run of which no delivery reached Postgres, as its worker would have made it.
+
+    Settling it then gives it back. False where the schedule has it skipped.
+    """
+    retries = get_job_config(envelope.type).retries
+    return database.run(
+        lambda connection: executions.insert_scheduled(
+            connection,
+            job_id,
+            envelope,
+            retries=retries,
+            schedule_id=callback.schedule_id,
+            message_id=callback.source_message_id,
+        )
+    )
 
 
 def _tell_caller(settled: SettledJob) -> None:

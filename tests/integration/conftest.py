@@ -17,7 +17,7 @@ from shared import executions
 from shared.database import Connection
 from shared.envelope import Payload, new_job_id
 from shared.registry import get_job_config
-from shared.rows import Execution, NewJob, UnpublishedJob
+from shared.rows import Execution, NewJob, Receipt, UnpublishedJob
 from tests.integration import delivering
 
 Accept = Callable[..., UnpublishedJob]
@@ -69,7 +69,7 @@ def accept(connection: Connection) -> Accept:
         )
         (accepted,) = executions.insert(connection, [job], 604_800)
         if published:
-            executions.stamp_publications(connection, [(accepted, f"msg_{job.job_id}")])
+            executions.stamp_publications(connection, [(accepted, Receipt(f"msg_{job.job_id}"))])
         return accepted
 
     return write

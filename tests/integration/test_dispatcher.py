@@ -28,6 +28,7 @@ from shared.errors import (
     PublishRejected,
 )
 from shared.registry import JobType
+from shared.rows import Receipt
 from shared.worker import job_worker
 from tests.integration.conftest import Accept, Read
 from tests.integration.delivering import URL, Context, envelope, event
@@ -282,7 +283,7 @@ def test_a_stamp_never_overwrites_a_newer_publication(
 ) -> None:
     job = accept(Note(), published=False)
     connection.execute("UPDATE job_executions SET publication = 2")
-    assert executions.stamp_publications(connection, [(job, "msg_late")]) == 0
+    assert executions.stamp_publications(connection, [(job, Receipt("msg_late"))]) == 0
     assert read(job.job_id).published_at is None
 
 

@@ -399,6 +399,7 @@ VALUES: dict[str, Any] = {
     "max_attempts": 3, "publish_options": Jsonb({}), "failure_callback": None, "not_before": None, "delay": None,
     "schedule_id": None, "jobs": Jsonb([]), "failed_after": None, "failed_before": None,
     "error": None, "publications": [1], "message_ids": ["msg"], "batch_id": uuid.UUID(int=2), "total": 1, "then_job": Jsonb({}),
+    "endpoints": ["https://a.example.com"], "job_types": ["send-reminder"], "urls": ["https://a.example.com"],
 }  # fmt: skip
 INDEX_OF = {
     "list_latest": "job_executions_created",

@@ -291,3 +291,16 @@ def test_an_overdue_job_whose_message_is_held_is_left_alone(
     connection.execute("UPDATE job_executions SET deliver_by = now() - interval '1 hour'")
     assert reconcile()["gone"] == 0
     assert read(job_id).publication == 1
+
+
+def test_a_job_whose_function_has_moved_is_published_to_the_new_url(
+    reconcile: Any, read: Read, connection: Connection, environment: pytest.MonkeyPatch
+) -> None:
+    job_id = enqueue(Note(), delay=3600)
+    assert reconcile()["moved"] == 0
+    elsewhere = "https://new.lambda-url.eu-central-1.on.aws/"
+    environment.setenv("JOB_ENDPOINTS", json.dumps({"crm-match": elsewhere, "record-failure": elsewhere}))
+    done = reconcile()
+    assert (done["moved"], done["published"]) == (1, 1)
+    assert (read(job_id).publication, column(connection, job_id, "endpoint")) == (2, elsewhere)
+    assert reconcile()["moved"] == 0
