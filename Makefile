@@ -45,6 +45,11 @@ migrate: setup ## bring the database at DATABASE_URL up to date
 test: setup $(SAM_VENV)/.ready ## run every test (ARGS="-k name" for some)
 	$(call step,tests,$(BIN)/pytest -n auto --dist loadfile $(ARGS))
 
+DELIVERIES ?= 2000
+
+chaos: setup ## break everything at random moments and check the contract (DELIVERIES=2000, SEED=random)
+	@$(BIN)/python -m tests.chaos --deliveries $(DELIVERIES) $(if $(SEED),--seed $(SEED))
+
 check: setup $(SAM_VENV)/.ready ## check format, lint, types and the template
 	$(call step,format (make format mends it),$(BIN)/ruff format --check --quiet .)
 	$(call step,lint,$(BIN)/ruff check --quiet .)
@@ -59,7 +64,7 @@ format: setup ## format the code and mend what the linter can
 # WS1000 wants X-Ray on, WS1004 log groups found by name (ours are named in LoggingConfig; tests/artifact holds them).
 UNWANTED_RULES := WS1000 WS1004
 
-.PHONY: help setup demo dev shell migrate test check format
+.PHONY: help setup demo dev shell migrate test chaos check format
 
 # ---- Building for Lambda ----------------------------------------------------------------------------------------
 # `sam build` calls build-SharedLayer and build-NameFunction below for the resources of those names in template.yaml.

@@ -17,7 +17,7 @@ from psycopg.pq import TransactionStatus
 from shared import database, executions, outbox, relay, reporting
 from shared.envelope import Payload, new_job_id
 from shared.errors import InvalidJob
-from shared.job_request import JobRequest, new_jobs
+from shared.job_request import JobRequest, new_job, new_jobs
 from shared.rows import NewJob, UnpublishedJob
 from shared.settings import DispatcherSettings
 
@@ -40,18 +40,19 @@ def enqueue_batch(
     """Accept jobs, and one that runs when all of them have ended, however they ended; all of it or nothing.
 
     The completion job's handler finds how each ended in `job.batch()`. A member replayed before the last has ended is
-    waited for again. Members take no idempotency key. Raises InvalidJob, which names the job by its position (also for
+    waited for again. Neither takes an idempotency key. Raises InvalidJob, which names the job by its position (also for
     a batch of nothing), MissingSettings and DatabaseUnavailable as `enqueue` does.
 
         enqueue_batch([SyndicateTo(platform=each, …) for each in platforms], then=SummarizeSyndication(…))
     """
     settings = DispatcherSettings.load()
     requests = [each if isinstance(each, JobRequest) else JobRequest(each) for each in jobs]
-    _check(requests)
+    completing = then if isinstance(then, JobRequest) else JobRequest(then)
+    _check(requests, completing)
     max_delay = settings.max_delay - relay.REACH_MARGIN
     batch_id = new_job_id()
-    members = [replace(job, batch_id=batch_id) for job in new_jobs(requests, settings)]
-    (completion,) = new_jobs([then if isinstance(then, JobRequest) else JobRequest(then)], settings)
+    members = [replace(job, batch_id=batch_id) for job in new_jobs("enqueue_batch", requests, settings)]
+    completion = new_job(completing, settings)
 
     def accept(accepting: psycopg.Connection[Any]) -> list[UnpublishedJob]:
         return _insert(accepting, batch_id, members, completion, max_delay)
@@ -67,10 +68,12 @@ def enqueue_batch(
     return Batch(batch_id, tuple(job.job_id for job in members), completion.job_id)
 
 
-def _check(requests: Sequence[JobRequest]) -> None:
+def _check(requests: Sequence[JobRequest], completing: JobRequest) -> None:
     if not requests:
         raise InvalidJob("enqueue_batch", [("jobs", "must hold at least one job")])
     keyed = [position for position, request in enumerate(requests) if request.idempotency_key is not None]
+    if completing.idempotency_key is not None:
+        raise InvalidJob("enqueue_batch", [("then.idempotency_key", "a batch's completion takes none")])
     if keyed:
         problems = [
             (f"jobs[{position}].idempotency_key", "a batch's members take none") for position in keyed

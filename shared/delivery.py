@@ -186,7 +186,7 @@ class Attempt(Generic[P]):
             stored = json.dumps(to_jsonable_python(result, by_alias=True), allow_nan=False)
             self._accept_next(then)
             connection = self._job.open_transaction if self._job else None
-        except DatabaseUnavailable as error:
+        except (DatabaseUnavailable, psycopg.Error) as error:  # the next jobs could not be written now
             return self._record(describe(error))
         except Exception as error:  # noqa: BLE001  # a generator in the result runs the handler's code
             failure = describe(error)

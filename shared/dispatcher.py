@@ -29,7 +29,7 @@ from shared.errors import (
     PosthasteError,
     PublishRejected,
 )
-from shared.job_request import JobRequest, checked, new_jobs
+from shared.job_request import JobRequest, checked, new_job, new_jobs
 from shared.registry import JobType
 from shared.rows import NewJob, UnpublishedJob
 from shared.settings import DispatcherSettings
@@ -90,7 +90,8 @@ def enqueue(
         callback=callback,
         failure_callback=failure_callback,
     )
-    (enqueued,) = _enqueue([request], connection)
+    settings = DispatcherSettings.load()
+    (enqueued,) = _enqueue([new_job(request, settings)], settings, connection)
     if enqueued.error is not None:
         raise enqueued.error
     return enqueued.job_id
@@ -120,7 +121,9 @@ def enqueue_many(
         [Enqueued(job_id=UUID('01a20390-091c-72da-a1ee-c518ceb18516'), error=None), …]
     """
     requests = [each if isinstance(each, JobRequest) else JobRequest(each) for each in jobs]
-    return _enqueue(requests, connection) if requests else []
+    settings = DispatcherSettings.load()
+    accepted = new_jobs("enqueue_many", requests, settings)
+    return _enqueue(accepted, settings, connection) if accepted else []
 
 
 def cancel(job_id: UUID, reason: str = "cancelled by its owner") -> None:
@@ -207,9 +210,9 @@ def transaction(connection: C) -> Iterator[C]:
 # --- accepting ----------------------------------------------------------------------------------------------
 
 
-def _enqueue(requests: Sequence[JobRequest], connection: psycopg.Connection[Any] | None) -> list[Enqueued]:
-    settings = DispatcherSettings.load()
-    jobs = new_jobs(requests, settings)
+def _enqueue(
+    jobs: Sequence[NewJob], settings: DispatcherSettings, connection: psycopg.Connection[Any] | None
+) -> list[Enqueued]:
     max_delay = settings.max_delay - relay.REACH_MARGIN
     if connection is None:
         accepted = database.run(lambda kept: executions.insert(kept, jobs, max_delay))

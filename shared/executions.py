@@ -311,6 +311,17 @@ def take_overdue(connection: Connection, limit: int) -> list[Publication]:
     return _all(connection, Publication, "take_overdue", {"limit": limit})
 
 
+def find_mark(connection: Connection, name: str) -> int | None:
+    """How far something has been read; None where it has not been yet."""
+    row = connection.execute(_sql("find_mark"), {"name": name}).fetchone()
+    return None if row is None else row["mark"]
+
+
+def advance_mark(connection: Connection, name: str, mark: int) -> None:
+    """Remember how far something has been read."""
+    connection.execute(_sql("advance_mark"), {"name": name, "mark": mark})
+
+
 def take_untold_failures(
     connection: Connection, limit: int, job_id: UUID | None = None
 ) -> list[UntoldFailure]:

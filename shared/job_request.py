@@ -122,21 +122,20 @@ class JobRequest:
     failure_callback: str | None = None
 
 
-def new_jobs(requests: Sequence[JobRequest], settings: DispatcherSettings) -> list[NewJob]:
-    """The rows that requests become. Raises InvalidJob for the first that cannot, naming its position among many."""
+def new_jobs(subject: str, requests: Sequence[JobRequest], settings: DispatcherSettings) -> list[NewJob]:
+    """The rows that requests become. Raises InvalidJob for the first that cannot, naming its position."""
     jobs = []
     for position, request in enumerate(requests):
         try:
-            jobs.append(_new_job(request, settings))
+            jobs.append(new_job(request, settings))
         except InvalidJob as error:
-            if len(requests) == 1:
-                raise
             named = [(f"jobs[{position}].{field}", what) for field, what in error.problems]
-            raise InvalidJob("enqueue_many", named) from None
+            raise InvalidJob(subject, named) from None
     return jobs
 
 
-def _new_job(request: JobRequest, settings: DispatcherSettings) -> NewJob:
+def new_job(request: JobRequest, settings: DispatcherSettings) -> NewJob:
+    """The row that a request becomes. Raises InvalidJob, which names every field at fault."""
     asked = {field.name: getattr(request, field.name) for field in fields(request) if field.name != "payload"}
     options = JobOptions.check("enqueue", **asked)
     wire = checked(request.payload)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 import httpx
 from qstash import QStash
+from qstash.dlq import DlqFilter, DlqMessage
 from qstash.http import HttpClient
 from qstash.message import BatchRequest, FlowControl, prepare_batch_message_body
 
@@ -133,6 +136,42 @@ def act_on_schedule(
             return False
         _call(settings, lambda _http: getattr(_client(settings).schedule, action)(schedule_id))
         return True
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetters:
+    """A page of messages that QStash has given up, oldest first, each as its failure callback would tell of it."""
+
+    messages: list[dict[str, Any]]
+    cursor: str | None
+
+
+def dead_letters(since: int | None, cursor: str | None, settings: DispatcherSettings) -> DeadLetters:
+    """A page of QStash's dead letters, from a time in milliseconds on. Raises PublishFailed."""
+    with _failing_as_publish_failed(settings):
+        filters: DlqFilter = {} if since is None else {"from_time": since}
+        page = _call(
+            settings, lambda _http: _client(settings).dlq.list(cursor=cursor, count=100, filter=filters)
+        )
+        messages = sorted(
+            (_as_callback(each) for each in page.messages), key=lambda each: str(each["dlq_id"])
+        )
+        return DeadLetters(messages, page.cursor or None)
+
+
+def _as_callback(found: DlqMessage) -> dict[str, Any]:
+    return {
+        "status": found.response_status,
+        "body": found.response_body_base64 or _base64(found.response_body),
+        "source_message_id": found.message_id,
+        "source_body": found.body_base64 or _base64(found.body),
+        "schedule_id": found.schedule_id,
+        "dlq_id": found.dlq_id,
+    }
+
+
+def _base64(text: str | None) -> str:
+    return base64.b64encode((text or "").encode()).decode()
 
 
 def publish_failure(failure: UntoldFailure, settings: DispatcherSettings) -> str:

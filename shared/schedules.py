@@ -54,8 +54,8 @@ def schedule(
     name. With `overlap="skip"` a run does nothing while another of the schedule is not over. Everything else is as
     `enqueue` has it, for each run.
 
-    The same call again changes nothing, and one with the same `schedule_id` replaces the schedule, a paused one
-    included. Without an id it is made of the job type, the organization and the stack; give one where these have
+    The same call again changes nothing, save that a paused schedule runs again; one with the same `schedule_id` replaces
+    the schedule. Without an id it is made of the job type, the organization and the stack; give one where these have
     several schedules.
 
     Raises InvalidJob (names every field at fault) or MissingSettings, and nothing was sent; PublishRejected with

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from shared import database, executions, relay, reporting, secrets, settings
+from shared import database, executions, relay, reporting, secrets, settings, settling
 from shared.errors import DatabaseUnavailable
 from shared.observability import count, forget, logger, remember
 from shared.settings import DispatcherSettings
@@ -32,6 +32,7 @@ def handler(_event: object, context: Any) -> dict[str, Any]:
         done = {
             "given_back": _until_done(_give_back_expired, ends_at),
             "moved": _until_done(lambda: relay.give_back_moved(_BATCH), ends_at),
+            "dead_letters_settled": settling.settle_dead_letters(ends_at),
             "gone": _until_done(lambda: relay.give_back_gone(_BATCH, ends_at), ends_at),
             "published": _publish_due(ends_at),
             "told": _until_done(lambda: relay.tell_failures(limit=_BATCH, ends_at=ends_at), ends_at),

@@ -17,6 +17,7 @@ SET status = CASE WHEN expired.final THEN 'failed' ELSE 'retrying' END,
     publication = publication + CASE WHEN expired.final THEN 0 ELSE 1 END,
     published_at = CASE WHEN expired.final THEN published_at END,
     qstash_message_id = CASE WHEN expired.final THEN qstash_message_id END,
+    endpoint = CASE WHEN expired.final THEN endpoint END,
     publish_after = clock_timestamp(),
     undelivered = 1,
     updated_at = clock_timestamp()

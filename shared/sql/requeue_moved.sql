@@ -12,6 +12,7 @@ UPDATE job_executions
 SET publication = publication + 1,
     published_at = NULL,
     qstash_message_id = NULL,
+    endpoint = NULL,
     publish_after = clock_timestamp(),
     undelivered = 1,
     updated_at = clock_timestamp()

@@ -13,6 +13,7 @@ SET status = CASE
     publication = publication + CASE WHEN attempt >= max_attempts OR undelivered >= 5 THEN 0 ELSE 1 END,
     published_at = CASE WHEN attempt >= max_attempts OR undelivered >= 5 THEN published_at END,
     qstash_message_id = CASE WHEN attempt >= max_attempts OR undelivered >= 5 THEN qstash_message_id END,
+    endpoint = CASE WHEN attempt >= max_attempts OR undelivered >= 5 THEN endpoint END,
     dlq_id = %(dlq_id)s,
     publish_after = CASE WHEN attempt >= max_attempts OR undelivered >= 5 THEN clock_timestamp()
         ELSE clock_timestamp()

@@ -388,3 +388,26 @@ def test_one_organizations_jobs_do_not_hold_up_anothers(
         "crm-match-2",
         "crm-match",
     ]
+
+
+def test_next_jobs_that_cannot_be_written_now_cost_an_attempt_and_not_the_job(
+    client: QStash, accept: Accept, read: Read, connection: Connection
+) -> None:
+    job = accept(Note())
+
+    def run(running: Job[Note]) -> Complete:
+        with running.transaction() as open_transaction:
+            open_transaction.execute("SELECT 1")
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
+            "AND pid <> pg_backend_pid()"
+        )
+        return Complete(then=[Note(text="next")])
+
+    assert deliver(run, job) == 500
+    assert read(job.job_id).status == "retrying"
+
+
+def test_the_only_one_of_many_is_named_by_its_position_too(environment: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InvalidJob, match=r"enqueue_many: jobs\[0\]\.delay"):
+        enqueue_many([JobRequest(Note(), delay=-1)])

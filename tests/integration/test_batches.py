@@ -257,3 +257,8 @@ def test_many_batches_at_once_each_complete_once(
         "SELECT completes_batch FROM job_executions WHERE completes_batch IS NOT NULL"
     ).fetchall()
     assert len(rows) == len({row["completes_batch"] for row in rows}) == 6
+
+
+def test_a_completion_takes_no_idempotency_key(environment: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InvalidJob, match=r"then\.idempotency_key"):
+        enqueue_batch([Note()], then=JobRequest(Note(), idempotency_key="k"))

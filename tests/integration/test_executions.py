@@ -398,7 +398,7 @@ VALUES: dict[str, Any] = {
     "progress": Jsonb({}), "dlq_id": None, "run": 1,
     "max_attempts": 3, "publish_options": Jsonb({}), "failure_callback": None, "not_before": None, "delay": None,
     "schedule_id": None, "jobs": Jsonb([]), "failed_after": None, "failed_before": None,
-    "error": None, "publications": [1], "message_ids": ["msg"], "batch_id": uuid.UUID(int=2), "total": 1, "then_job": Jsonb({}),
+    "error": None, "publications": [1], "message_ids": ["msg"], "batch_id": uuid.UUID(int=2), "total": 1, "then_job": Jsonb({}), "name": "a", "mark": 1,
     "endpoints": ["https://a.example.com"], "job_types": ["send-reminder"], "urls": ["https://a.example.com"],
 }  # fmt: skip
 INDEX_OF = {

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import http.server
 import importlib
 import json
+import threading
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
@@ -13,6 +15,7 @@ from uuid import UUID
 import httpx
 import pytest
 
+from infra.local.background import Background
 from infra.local.qstash import QStashServer
 from shared import database, executions, publishing
 from shared.database import Connection
@@ -304,3 +307,51 @@ def test_a_job_whose_function_has_moved_is_published_to_the_new_url(
     assert (done["moved"], done["published"]) == (1, 1)
     assert (read(job_id).publication, column(connection, job_id, "endpoint")) == (2, elsewhere)
     assert reconcile()["moved"] == 0
+
+
+def test_a_lost_failure_callback_is_made_up_for_from_the_dead_letters(
+    reconcile: Any,
+    qstash: QStashServer,
+    background: Background,
+    connection: Connection,
+    read: Read,
+    environment: pytest.MonkeyPatch,
+) -> None:
+    qstash.faults.drop_callbacks()
+    with Refusing() as url:
+        environment.setenv("JOB_ENDPOINTS", json.dumps({"crm-match": url, "record-failure": url}))
+        job_id = enqueue(Note())
+        background.call(qstash.wait_idle(20))
+    assert read(job_id).status == "pending"
+    assert reconcile()["dead_letters_settled"] == 1
+    row = read(job_id)
+    assert (row.status, row.publication, row.published_at) == ("pending", 2, None)
+    assert row.errors[0]["message"] == "QStash gave up; the last got HTTP 489"
+    assert reconcile()["dead_letters_settled"] == 0
+    mark = connection.execute("SELECT mark FROM reconcile_marks").fetchone()
+    assert mark is not None
+    assert mark["mark"] > 1_700_000_000_000
+
+
+class Refusing:
+    """A destination that refuses every delivery for good."""
+
+    def __enter__(self) -> str:
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["Content-Length"]))
+                self.send_response(489)
+                self.send_header("Upstash-NonRetryable-Error", "true")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_arguments: Any) -> None:
+                pass
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{self._server.server_port}/"
+
+    def __exit__(self, *_exception: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
