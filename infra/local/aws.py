@@ -34,7 +34,7 @@ class LocalAws:
         self.url = f"http://127.0.0.1:{port}"
 
     def stop(self) -> None:
-        """Forget everything."""
+        """Stop listening; what it holds, this process keeps."""
         if self._server is not None:
             self._server.stop()
             self._server = None

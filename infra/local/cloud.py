@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+from uuid import uuid4
 
 import psycopg
 from psycopg import sql
@@ -27,7 +28,6 @@ from infra.local.qstash import QStashServer
 from infra.migrations import MigrationError, migrate
 from infra.template import ROOT, Template
 
-STACK = "posthaste-local"
 DATABASE = "posthaste"
 RECONCILE_SECONDS = 60.0
 _PARAMETERS = {
@@ -79,6 +79,8 @@ class LocalCloud:
         announce: Log | None = None,
     ) -> None:
         self._ports, self._fresh, self._reconcile_seconds = ports, fresh, reconcile_seconds
+        # Moto keeps one world a process: two clouds in one must not have the same names.
+        self.stack = f"posthaste-local-{uuid4().hex[:6]}"
         self._announce = announce or (lambda _line: None)
         self._log = log or (lambda _line: None)
         self._background = Background()
@@ -191,7 +193,7 @@ class LocalCloud:
         secrets = self._create_secrets()
         for function in self._functions(secrets, self._extension.port):
             self.functions.update(function)
-        self.aws.put_parameter(f"/{STACK}/job-endpoints", json.dumps(self.endpoints))
+        self.aws.put_parameter(f"/{self.stack}/job-endpoints", json.dumps(self.endpoints))
         self._sweeps = self._background.call(self._begin_sweeps())
         self._started.append(lambda: self._background.call(self._end_sweeps()))
 
@@ -205,7 +207,9 @@ class LocalCloud:
             },
             "ResendSecret": {"RESEND_API_KEY": "re_local"},
         }
-        return {name: self.aws.create_secret(f"{STACK}-{name}", secret) for name, secret in entries.items()}
+        return {
+            name: self.aws.create_secret(f"{self.stack}-{name}", secret) for name, secret in entries.items()
+        }
 
     def _functions(self, secrets: dict[str, str], extension_port: int) -> Iterator[Function]:
         values = {**_PARAMETERS, **secrets, "QStashUrl": self.qstash.url}
@@ -220,7 +224,7 @@ class LocalCloud:
                 handler=function.properties["Handler"],
                 timeout=function.properties["Timeout"],
                 memory=function.properties["MemorySize"],
-                environment=self._template.environment(function, values, STACK) | elsewhere,
+                environment=self._template.environment(function, values, self.stack) | elsewhere,
             )
 
     async def _begin_sweeps(self) -> asyncio.Task[None]:

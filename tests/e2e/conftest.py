@@ -14,7 +14,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from infra.local.awslambda import Function
-from infra.local.cloud import STACK, LocalCloud
+from infra.local.cloud import LocalCloud
 from shared import database, executions
 from shared.database import Connection
 from shared.rows import Execution
@@ -44,7 +44,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory, cloud_lines: list[str]) -> I
         with psycopg.connect(running.database_url, autocommit=True) as connection:
             connection.execute("CREATE TABLE ledger (job_id uuid, attempt int)")
         endpoints = {**running.endpoints, "crm-match": running.functions.url("crm-match") + "/"}
-        running.aws.put_parameter(f"/{STACK}/job-endpoints", json.dumps(endpoints))
+        running.aws.put_parameter(f"/{running.stack}/job-endpoints", json.dumps(endpoints))
         yield running
 
 
