@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from selectors import EVENT_READ, DefaultSelector
 from typing import Any, TypeVar
 
 import psycopg
@@ -25,7 +26,7 @@ Connection = psycopg.Connection[DictRow]
 T = TypeVar("T")
 
 _IDLE_SECONDS = 30.0
-_CANCEL_SECONDS = 1.0
+_CANCEL_SECONDS, _CANCEL_AGAIN_SECONDS = 1.0, 0.1
 _OPTIONS: dict[str, Any] = {
     "autocommit": True,
     "row_factory": dict_row,
@@ -169,9 +170,20 @@ def close(connection: Connection) -> None:
     """Close at once: a command still running is cancelled first, or the server would go on and commit it."""
     with suppress(Exception):
         if connection.info.transaction_status is TransactionStatus.ACTIVE:
-            connection.cancel_safe(timeout=_CANCEL_SECONDS)
+            _cancel(connection)
     with suppress(Exception):
         connection.close()
+
+
+def _cancel(connection: Connection) -> None:
+    """Cancel until the server says something: a request that overtakes its command on the way is ignored."""
+    ends_at = time.monotonic() + _CANCEL_SECONDS
+    with DefaultSelector() as selector:
+        selector.register(connection.fileno(), EVENT_READ)
+        while (left := ends_at - time.monotonic()) > 0:
+            connection.cancel_safe(timeout=left)
+            if selector.select(timeout=min(left, _CANCEL_AGAIN_SECONDS)):
+                break
 
 
 def _drop(kept: _Kept) -> None:

@@ -479,3 +479,22 @@ def test_after_a_freeze_a_silent_connection_costs_no_wait(proxy: Proxy, clock: C
     started = time.monotonic()
     assert database.run(pid) != first
     assert time.monotonic() - started < 2
+
+
+def test_a_cancel_that_overtakes_its_command_is_sent_again(
+    admin: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = database.connect()
+    running.pgconn.send_query(b"SELECT pg_sleep(30)")
+    running.pgconn.flush()
+    cancel, asked = psycopg.Connection.cancel_safe, list[float]()
+
+    def ignored_once(connection: Any, *, timeout: float) -> None:
+        asked.append(timeout)
+        if len(asked) > 1:
+            cancel(connection, timeout=timeout)
+
+    monkeypatch.setattr(psycopg.Connection, "cancel_safe", ignored_once)
+    database.close(running)
+    wait_until(lambda: backends(admin) == set())
+    assert len(asked) >= 2
