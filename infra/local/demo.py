@@ -100,6 +100,7 @@ def _demonstrate(cloud: LocalCloud) -> None:
     try:
         _watch(sent)
     finally:
+        out.print()  # where there is no terminal, the table ends without one
         database.discard()
     _save(cloud, sent)
 
@@ -203,7 +204,7 @@ def _save(cloud: LocalCloud, sent: list[Sent]) -> None:
         raise DemoError(f"{len(sent)} mails were sent and the mailbox has {len(cloud.mailbox.mails)}")
     folder = FOLDER / "mails"
     folder.mkdir(parents=True)
-    out.print("\nThe mails, as the mailbox got them:")
+    out.print("The mails, as the mailbox got them:")
     for number, mail in enumerate(cloud.mailbox.mails, 1):
         path = folder / f"{number}-{_slug(mail.subject)}.html"
         path.write_text(mail.html or "", "utf-8")
