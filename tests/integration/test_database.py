@@ -66,6 +66,7 @@ def url(module_database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def admin(url: str) -> Iterator[Connection]:
     """The test's own connection, beside the code's, once those of other tests are gone."""
     with psycopg.connect(url, autocommit=True, row_factory=dict_row, application_name="the test") as opened:
+        terminate(opened, *backends(opened))  # one whose client vanished without a word stays for long
         wait_until(lambda: backends(opened) == set())
         yield opened
 
@@ -286,6 +287,25 @@ def test_a_running_command_is_cancelled_when_its_connection_is_closed(admin: Con
     assert admin.execute("SELECT * FROM slow").fetchall() == []
 
 
+def test_a_cancel_that_overtakes_its_command_is_sent_again(
+    admin: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = database.connect()
+    running.pgconn.send_query(b"SELECT pg_sleep(30)")
+    running.pgconn.flush()
+    cancel, asked = psycopg.Connection.cancel_safe, list[float]()
+
+    def ignored_once(connection: Any, *, timeout: float) -> None:
+        asked.append(timeout)
+        if len(asked) > 1:
+            cancel(connection, timeout=timeout)
+
+    monkeypatch.setattr(psycopg.Connection, "cancel_safe", ignored_once)
+    database.close(running)
+    wait_until(lambda: backends(admin) == set())
+    assert len(asked) >= 2
+
+
 # --- transactions ------------------------------------------------------------------------------------------
 
 
@@ -479,22 +499,3 @@ def test_after_a_freeze_a_silent_connection_costs_no_wait(proxy: Proxy, clock: C
     started = time.monotonic()
     assert database.run(pid) != first
     assert time.monotonic() - started < 2
-
-
-def test_a_cancel_that_overtakes_its_command_is_sent_again(
-    admin: Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    running = database.connect()
-    running.pgconn.send_query(b"SELECT pg_sleep(30)")
-    running.pgconn.flush()
-    cancel, asked = psycopg.Connection.cancel_safe, list[float]()
-
-    def ignored_once(connection: Any, *, timeout: float) -> None:
-        asked.append(timeout)
-        if len(asked) > 1:
-            cancel(connection, timeout=timeout)
-
-    monkeypatch.setattr(psycopg.Connection, "cancel_safe", ignored_once)
-    database.close(running)
-    wait_until(lambda: backends(admin) == set())
-    assert len(asked) >= 2
