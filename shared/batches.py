@@ -12,9 +12,8 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-from psycopg.pq import TransactionStatus
 
-from shared import database, executions, outbox, relay, reporting
+from shared import database, executions, relay
 from shared.envelope import Payload, new_job_id
 from shared.errors import InvalidJob
 from shared.job_request import JobRequest, new_job, new_jobs
@@ -58,13 +57,7 @@ def enqueue_batch(
         return _insert(accepting, batch_id, members, completion, max_delay)
 
     accepted = database.run(accept) if connection is None else accept(connection)
-    if connection is not None and connection.info.transaction_status is not TransactionStatus.IDLE:
-        for job in accepted:
-            outbox.add(connection, job.transaction, job.job_id)
-    else:
-        for job in accepted:
-            reporting.enqueued(job.job_type, job.job_id)
-        relay.publish_accepted([job for job in accepted if job.within_reach], settings)
+    relay.hand_over(accepted, settings, connection)
     return Batch(batch_id, tuple(job.job_id for job in members), completion.job_id)
 
 

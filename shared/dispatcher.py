@@ -220,14 +220,7 @@ def _enqueue(
     else:
         accepted = executions.insert(connection, jobs, max_delay)
         refused = _refused(connection, jobs, accepted, max_delay)
-    if connection is not None and connection.info.transaction_status is not TransactionStatus.IDLE:
-        for job in accepted:
-            outbox.add(connection, job.transaction, job.job_id)
-        rejected: Mapping[UUID, PublishRejected] = {}
-    else:
-        for job in accepted:
-            reporting.enqueued(job.job_type, job.job_id)
-        rejected = relay.publish_accepted([job for job in accepted if job.within_reach], settings)
+    rejected = relay.hand_over(accepted, settings, connection)
     return [refused.get(job.job_id) or Enqueued(job.job_id, rejected.get(job.job_id)) for job in jobs]
 
 

@@ -216,23 +216,17 @@ def _message(job: UnpublishedJob, settings: DispatcherSettings) -> dict[str, Any
         payload=job.payload,
         metadata=metadata,
     )
-    message = {
+    message: dict[str, Any] = {
         "url": endpoint(job.job_type, settings),
         "body": envelope.to_wire().decode(),
-        "content_type": "application/json",
         # A repeated id is swallowed for ten minutes even when the first message has failed, hence the number.
         "deduplication_id": f"{job.job_id}-{job.publication}",
-        "headers": options.get("headers"),
-        "retries": options["retries"],
-        "timeout": f"{options['timeout']}s",
-        "callback": options.get("callback"),
-        "failure_callback": endpoint(RECORD_FAILURE, settings),
-        "failure_callback_headers": {"Retries": str(min(_CALLBACK_RETRIES, settings.max_retries))},
-        "flow_control": _flow_control(options.get("flow_control")),
-        "not_before": None if job.not_before is None else math.ceil(job.not_before.timestamp()),
         "label": job.job_type,
+        **_delivery_options(options, settings),
     }
-    return {name: value for name, value in message.items() if value is not None}
+    if job.not_before is not None:
+        message["not_before"] = math.ceil(job.not_before.timestamp())
+    return message
 
 
 def _delivery_options(options: Mapping[str, Any], settings: DispatcherSettings) -> dict[str, Any]:

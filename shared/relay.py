@@ -10,11 +10,13 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 from uuid import UUID
 
 import psycopg
+from psycopg.pq import TransactionStatus
 
-from shared import database, executions, inline, publishing, reporting
+from shared import database, executions, inline, outbox, publishing, reporting
 from shared.endpoints import endpoints
 from shared.errors import (
     DatabaseUnavailable,
@@ -31,6 +33,24 @@ from shared.settings import DispatcherSettings
 REACH_MARGIN = 60  # seconds: times are rounded up to whole seconds, and QStash has a clock of its own
 _BATCH = 100  # messages a call
 _PUBLISHERS = 8  # at once, where many wait
+
+
+def hand_over(
+    accepted: Sequence[UnpublishedJob],
+    settings: DispatcherSettings,
+    connection: psycopg.Connection[Any] | None,
+) -> dict[UUID, PublishRejected]:
+    """Publish jobs just accepted, or leave them to the commit of the caller's transaction that is open on `connection`.
+
+    Returns those that QStash refused for good, which have failed.
+    """
+    if connection is not None and connection.info.transaction_status is not TransactionStatus.IDLE:
+        for job in accepted:
+            outbox.add(connection, job.transaction, job.job_id)
+        return {}
+    for job in accepted:
+        reporting.enqueued(job.job_type, job.job_id)
+    return publish_accepted([job for job in accepted if job.within_reach], settings)
 
 
 def publish_accepted(
