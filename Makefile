@@ -21,11 +21,11 @@ help: ## list the commands
 
 setup: $(VENV)/.ready ## create .venv with everything a developer needs
 
-$(VENV)/.ready: tests/requirements.txt requirements.txt functions/send_email/requirements.txt infra/local/requirements.txt
+$(VENV)/.ready: tests/requirements.txt requirements.txt functions/generate_report/requirements.txt functions/send_email/requirements.txt functions/send_notification/requirements.txt infra/local/requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: set PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@echo "Setting up $(VENV), once; about a minute"
 	$(call step,virtual environment,$(PYTHON) -m venv $(VENV))
-	$(call step,packages of the product (1 of 3),$(INSTALL) -r requirements.txt -r functions/send_email/requirements.txt)
+	$(call step,packages of the product (1 of 3),$(INSTALL) -r requirements.txt -r functions/generate_report/requirements.txt -r functions/send_email/requirements.txt -r functions/send_notification/requirements.txt)
 	$(call step,packages of the local cloud$(COMMA) Postgres among them (2 of 3),$(INSTALL) -r infra/local/requirements.txt)
 	$(call step,packages that check and test (3 of 3),$(INSTALL) -r tests/requirements.txt)
 	@touch $@
@@ -42,13 +42,25 @@ shell: setup ## a Python prompt connected to the running make dev
 migrate: setup ## bring the database at DATABASE_URL up to date
 	@$(BIN)/python -m infra.migrations
 
+schedules: setup ## bring template.yaml's schedules to make dev's QStash (ENV=staging: to a stack's; DRY=1: only tell)
+	@$(BIN)/python -m infra.schedules $(if $(ENV),--env "$(ENV)") $(if $(DRY),--dry-run)
+
+seed: setup ## fill the application's tables with example data (SIZE=small, medium, large or a number)
+	@$(BIN)/python -m infra.seed --size "$(or $(SIZE),small)" $(if $(ROWS),--rows "$(ROWS)") $(if $(NOW),--now "$(NOW)")
+
+payload-key: setup ## print a new key for sensitive payloads, as PAYLOAD_KEYS takes it
+	@$(BIN)/python -m infra.payload_keys
+
+payload-key-use: setup ## count what is sealed under each key, in the database at DATABASE_URL
+	@$(BIN)/python -m infra.payload_keys --use
+
 test: setup $(SAM_VENV)/.ready ## run every test (ARGS="-k name" for some)
 	$(call step,tests,$(BIN)/pytest -n auto --dist loadfile $(ARGS))
 
 DELIVERIES ?= 2000
 
-chaos: setup ## break everything at random moments and check the contract (DELIVERIES=2000, SEED=random)
-	@$(BIN)/python -m tests.chaos --deliveries $(DELIVERIES) $(if $(SEED),--seed $(SEED))
+chaos: setup ## break everything at random moments and check the contract (DELIVERIES=2000, SEED=random, REPORT=file)
+	@$(BIN)/python -m tests.chaos --deliveries $(DELIVERIES) $(if $(SEED),--seed $(SEED)) $(if $(REPORT),--report $(REPORT))
 
 check: setup $(SAM_VENV)/.ready ## check format, lint, types and the template
 	$(call step,format (make format mends it),$(BIN)/ruff format --check --quiet .)
@@ -64,7 +76,7 @@ format: setup ## format the code and mend what the linter can
 # WS1000 wants X-Ray on, WS1004 log groups found by name (ours are named in LoggingConfig; tests/artifact holds them).
 UNWANTED_RULES := WS1000 WS1004
 
-.PHONY: help setup demo dev shell migrate test chaos check format
+.PHONY: help setup demo dev shell migrate schedules seed payload-key payload-key-use test chaos check format
 
 # ---- Building for Lambda ----------------------------------------------------------------------------------------
 # `sam build` calls build-SharedLayer and build-NameFunction below for the resources of those names in template.yaml.
@@ -86,9 +98,12 @@ build-SharedLayer:
 	$(call step,layer: checksum of the parameters,cksum samconfig.toml > "$(ARTIFACTS_DIR)/parameters.cksum")
 
 build-%Function:
-	$(call step,$*: functions/$(FOLDER),$(call copy,functions/__init__.py functions/$(FOLDER),$(ARTIFACTS_DIR)))
+	$(call step,$*: functions/$(FOLDER),$(call copy,functions/__init__.py functions/$(FOLDER) $(ALSO_$(FOLDER)),$(ARTIFACTS_DIR)))
 	$(if $(wildcard functions/$(FOLDER)/requirements.txt),$(call step,$*: packages for python$(PYTHON_VERSION) on $(TARGET),$(call install,functions/$(FOLDER)/requirements.txt,$(ARTIFACTS_DIR))))
 	$(call compile,$*,/var/task)
+
+# What a function takes along beside its own folder: a deploy runs the migrations and keeps the schedules.
+ALSO_provision := infra/__init__.py infra/migrations infra/schedules
 
 FOLDER = $(shell sed -E 's/([a-z0-9])([A-Z])/\1_\2/g' <<< '$*' | tr '[:upper:]' '[:lower:]')
 

@@ -16,6 +16,7 @@ import psycopg
 from shared import database, executions, relay
 from shared.envelope import Payload, new_job_id
 from shared.errors import InvalidJob
+from shared.fault_points import FaultPoint, reach
 from shared.job_request import JobRequest, new_job, new_jobs
 from shared.rows import NewJob, UnpublishedJob
 from shared.settings import DispatcherSettings
@@ -57,6 +58,7 @@ def enqueue_batch(
         return _insert(accepting, batch_id, members, completion, max_delay)
 
     accepted = database.run(accept) if connection is None else accept(connection)
+    reach(FaultPoint.BATCH_RECORDED)
     relay.hand_over(accepted, settings, connection)
     return Batch(batch_id, tuple(job.job_id for job in members), completion.job_id)
 

@@ -143,7 +143,7 @@ def attempt(work: Callable[[Connection], T], connection: Connection) -> T:
     """`work` on this connection, once. Raises DatabaseUnavailable if the server or the way to it is gone."""
     try:
         return work(connection)
-    except (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ReadOnlySqlTransaction) as error:
+    except psycopg.Error as error:  # a COPY that a pooler broke off is a ProgrammingError to psycopg
         if not is_connection_failure(error, connection):
             raise
         close(connection)

@@ -16,17 +16,18 @@ import psycopg
 from pydantic import ValidationError
 from pydantic_core import to_jsonable_python
 
-from shared import answers, database, executions, outbox, reporting
+from shared import answers, database, executions, outbox, reporting, sealing
 from shared.alarm import Alarm
 from shared.answers import Answer
 from shared.envelope import Delivery, Payload, problems
 from shared.errors import DatabaseUnavailable, JobTimeout, SecretUnavailable
-from shared.failures import Failure, cut, describe, words
+from shared.failures import Failure, cut, describe, outline, words
+from shared.fault_points import FaultPoint, reach
 from shared.job import Job
 from shared.observability import logger, remember
 from shared.outcomes import Cancel, Complete, Fail, Outcome, Retry
 from shared.registry import JobConfig
-from shared.rows import ClaimedJob, Ended, Standing
+from shared.rows import ClaimedJob, Ended, Standing, StoredPayload
 
 P = TypeVar("P", bound=Payload)
 
@@ -34,6 +35,7 @@ LEASE_MARGIN = 10.0  # seconds a lease outlives the job's timeout; Lambda ends t
 _RECORDING_SECONDS = (
     4.0  # what is left after the timeout until Lambda ends the process, less one for the answer
 )
+_KEY_SECONDS = 300.0  # until a job is tried again that waits for a key
 
 
 class Attempt(Generic[P]):
@@ -69,7 +71,8 @@ class Attempt(Generic[P]):
         except (
             psycopg.Error
         ) as error:  # a schema that is not migrated, a right that is missing: an operator can mend it
-            logger.error("Postgres refused; are all migrations applied?", extra={"reason": words(error)})
+            reason = self._failure(error).message
+            logger.error("Postgres refused; are all migrations applied?", extra={"reason": reason})
             database.discard()
             return answers.not_now("Postgres refused")
         finally:
@@ -89,9 +92,11 @@ class Attempt(Generic[P]):
             if not is_to_run:
                 logger.info("skipped: the schedule's last run is not over")
                 return answers.done(skipped=True)
+            reach(FaultPoint.RUN_INSERTED)
         claimed = self._claimed = database.run(self._claim) or database.run(self._find_own_claim)
         if claimed is None:
             return self._answer_standing()
+        reach(FaultPoint.CLAIMED)
         remember(attempt=claimed.attempt, organization_id=claimed.organization_id)
         if claimed.status == "failed":
             return self._report("failed", None, claimed.error)
@@ -120,7 +125,17 @@ class Attempt(Generic[P]):
             retries=self._config.retries,
             schedule_id=self._delivery.schedule_id,
             message_id=self._delivery.message_id or "",
+            payload=self._sealed_on_arrival(),
         )
+
+    def _sealed_on_arrival(self) -> StoredPayload | None:
+        """The payload of a schedule that was made before its type was marked as sensitive, and brings it along."""
+        envelope = self._delivery.envelope
+        terms = envelope.metadata.schedule
+        if not self._config.sensitive or (terms is not None and terms.payload_id is not None):
+            return None
+        sealed = sealing.seal(json.dumps(envelope.payload), sealing.payload_of(self._delivery.job_id))
+        return StoredPayload(sealed.body, sealed.key_id, by_reference=True)
 
     def _answer_standing(self) -> Answer:
         """Answer by how the job stands, for a delivery that could not claim it or an attempt that lost it."""
@@ -142,16 +157,19 @@ class Attempt(Generic[P]):
 
     # --- the handler ----------------------------------------------------------------------------------------
 
-    def _run(self, claimed: ClaimedJob) -> Outcome | Failure:
+    def _run(self, claimed: ClaimedJob) -> Outcome | Failure | SecretUnavailable:
         if claimed.job_type != self._config.type:
             return Fail(f"this worker runs {self._config.type} and the job is a {claimed.job_type}")
         try:
+            opened = self._open(claimed)
+        except SecretUnavailable as error:
+            return error
+        try:
             # Tolerant, unlike enqueue: during a deploy a newer producer may send a field this code does not know.
-            payload = self._payload.model_validate_json(claimed.payload, extra="ignore")
+            payload = self._payload.model_validate_json(opened, extra="ignore")
         except ValidationError as error:
-            return Fail(
-                "invalid payload: " + "; ".join(f"{field}: {what}" for field, what in problems(error))
-            )
+            found = problems(error, self._payload)
+            return Fail("invalid payload: " + "; ".join(f"{field}: {what}" for field, what in found))
         self._job = Job(claimed, payload, self._alarm.seconds_left)
         try:
             outcome = self._handler(self._job)
@@ -160,15 +178,23 @@ class Attempt(Generic[P]):
         except BaseException as error:  # noqa: BLE001  # whatever the handler raised is the job's to record
             if self._alarm.rang:  # perhaps wrapped: in a task group's exception, as a cause
                 raise JobTimeout(self._alarm.message).with_traceback(error.__traceback__) from None
-            return describe(error)
+            return self._failure(error)
         if self._alarm.rang:  # and the handler swallowed it
             raise JobTimeout(self._alarm.message)
         return outcome if isinstance(outcome, Outcome) else Complete(outcome)
 
+    def _open(self, claimed: ClaimedJob) -> str:
+        """The payload's JSON. Raises SecretUnavailable, also where the result could not be sealed later."""
+        if self._is_sensitive:
+            sealing.check_keys()
+        places = sealing.payload_of(claimed.job_id), sealing.payload_of_schedule(claimed.schedule_id)
+        return sealing.unseal(claimed.payload, claimed.payload_key, *places)
+
     # --- after the handler ----------------------------------------------------------------------------------
 
-    def _finish(self, outcome: Outcome | Failure) -> Answer:
+    def _finish(self, outcome: Outcome | Failure | SecretUnavailable) -> Answer:
         """The one place where an outcome becomes a status and an answer."""
+        reach(FaultPoint.HANDLED)
         match outcome:
             case Complete(result, then):
                 return self._complete(result, then)
@@ -180,6 +206,8 @@ class Attempt(Generic[P]):
                 return self._record(Failure("Retry", str(reason)), retry_after=outcome.seconds)
             case Failure():
                 return self._record(outcome)
+            case SecretUnavailable():
+                return self._give_back(outcome)
 
     def _complete(self, result: Any, then: Sequence[Any]) -> Answer:
         try:
@@ -187,14 +215,20 @@ class Attempt(Generic[P]):
             self._accept_next(then)
             connection = self._job.open_transaction if self._job else None
         except (DatabaseUnavailable, psycopg.Error) as error:  # the next jobs could not be written now
-            return self._record(describe(error))
+            return self._record(self._failure(error))
+        except SecretUnavailable as error:  # the next jobs are sensitive
+            return self._give_back(error)
         except Exception as error:  # noqa: BLE001  # a generator in the result runs the handler's code
-            failure = describe(error)
+            failure = self._failure(error)
             message = f"the handler's outcome cannot be recorded: {failure.message}"
             return self._record(Failure(failure.type, message, failure.traceback), permanent=True)
         return self._write_completion(connection, stored)
 
-    def _write_completion(self, connection: database.Connection | None, stored: str) -> Answer:
+    def _write_completion(self, connection: database.Connection | None, result: str) -> Answer:
+        try:
+            stored = self._stored_result(result)
+        except SecretUnavailable as error:
+            return self._give_back(error)
         try:
             if connection is None:
                 ended = database.run(lambda kept: self._write_completed(kept, stored))
@@ -207,15 +241,23 @@ class Attempt(Generic[P]):
                 Failure("DatabaseUnavailable", "Postgres went away before the transaction's commit")
             )
         except psycopg.Error as error:  # a result that jsonb cannot hold, for good; or a deferred constraint
+            said = f"Postgres refused the completion: {self._failure(error).message}"
             return self._record(
-                Failure(type(error).__name__, f"Postgres refused the completion: {words(error)}"),
-                permanent=isinstance(error, psycopg.DataError),
+                Failure(type(error).__name__, said), permanent=isinstance(error, psycopg.DataError)
             )
         if ended is None:
             return self._answer_lost({"completed"}, None)
+        reach(FaultPoint.COMPLETED)
         if connection is not None:
             _publish_written(connection)
         return self._report("completed", ended, None)
+
+    def _stored_result(self, result: str) -> tuple[str, str | None]:
+        """The result as the row keeps it, and the id of the key it is sealed under."""
+        if not self._is_sensitive:
+            return result, None
+        sealed = sealing.seal(result, sealing.result_of(self._delivery.job_id))
+        return json.dumps(sealed.body), sealed.key_id
 
     def _accept_next(self, then: Sequence[Any]) -> None:
         """Accept the next jobs in the job's transaction. Raises InvalidJob, or the error of the first not accepted."""
@@ -235,20 +277,23 @@ class Attempt(Generic[P]):
                 if each.error is not None:
                     raise each.error
 
-    def _commit(self, connection: database.Connection, stored: str) -> Ended | None:
+    def _commit(self, connection: database.Connection, stored: tuple[str, str | None]) -> Ended | None:
         """Commit the handler's writes with `completed`, or neither where the attempt is stale."""
 
         def commit(open_transaction: database.Connection) -> Ended | None:
             ended = self._write_completed(open_transaction, stored)
+            reach(FaultPoint.COMPLETING)
             # RESET: what the handler SET for its session is not the next job's.
             open_transaction.execute(b"COMMIT; RESET ALL" if ended else b"ROLLBACK")
             return ended
 
         return database.attempt(commit, connection)
 
-    def _write_completed(self, connection: database.Connection, stored: str) -> Ended | None:
+    def _write_completed(
+        self, connection: database.Connection, stored: tuple[str, str | None]
+    ) -> Ended | None:
         claimed = self._known_claim()
-        return executions.complete(connection, claimed.job_id, claimed.attempt, stored)
+        return executions.complete(connection, claimed.job_id, claimed.attempt, *stored)
 
     def _cancel(self, reason: str) -> Answer:
         def write(connection: database.Connection, claimed: ClaimedJob) -> Ended | None:
@@ -273,6 +318,19 @@ class Attempt(Generic[P]):
 
         return self._end(write, {"retrying", "failed"}, failure.message, retry_after)
 
+    def _give_back(self, error: SecretUnavailable) -> Answer:
+        """What is sealed cannot be opened, or the result not sealed. An operator can mend that: it costs no attempt."""
+        reason = str(error)
+        logger.error("the job waits for a key", extra={"reason": reason})
+
+        def write(connection: database.Connection, claimed: ClaimedJob) -> Ended | None:
+            return executions.give_back_attempt(
+                connection, claimed.job_id, claimed.attempt, reason, _KEY_SECONDS
+            )
+
+        answer = self._end(write, {"retrying"}, reason, _KEY_SECONDS)
+        return replace(answer, body={**answer.body, "waits": "for a key"}) if answer.status == 503 else answer
+
     def _end(
         self,
         write: Callable[[database.Connection, ClaimedJob], Ended | None],
@@ -286,6 +344,7 @@ class Attempt(Generic[P]):
         ended = database.run(lambda connection: write(connection, claimed))
         if ended is None:
             return self._answer_lost(statuses, reason, retry_after)
+        reach(FaultPoint.ATTEMPT_ENDED)
         return self._report(ended.status, ended, reason, retry_after)
 
     def _answer_lost(
@@ -293,6 +352,7 @@ class Attempt(Generic[P]):
     ) -> Answer:
         """A guarded write hit no row: it was ours, and its acknowledgement was lost, or the attempt is stale."""
         claimed, standing = self._known_claim(), self._find_standing()
+        reach(FaultPoint.STALE)
         if (
             standing is not None
             and standing.status in statuses
@@ -311,10 +371,13 @@ class Attempt(Generic[P]):
             if self._job is not None:
                 self._job.cut()
             database.discard()
+            reach(FaultPoint.CONNECTIONS_CUT)
             self._claimed = self._claimed or database.run(self._find_own_claim)
             if self._claimed is None:
                 return answers.not_now("timed out before the job was claimed")
-            return self._record(describe(timeout))
+            # Its words are the alarm's. What it has interrupted may hang on it, and have words of its own.
+            failure = outline(timeout, str(timeout)) if self._is_sensitive else describe(timeout)
+            return self._record(failure)
         except (JobTimeout, DatabaseUnavailable, SecretUnavailable, psycopg.Error) as error:
             logger.error(
                 "the timeout could not be recorded; the lease's end will be", extra={"reason": words(error)}
@@ -332,6 +395,7 @@ class Attempt(Generic[P]):
         said = cut(reason or "")
         reporting.ended(self._config.type, status, None if ended is None else ended.duration, said)
         self._follow_up(status)
+        reach(FaultPoint.FOLLOWED_UP)
         match status:
             case "completed":
                 return answers.done()
@@ -358,6 +422,16 @@ class Attempt(Generic[P]):
                 relay.publish_completion(claimed.batch_id)
         except (Exception, JobTimeout) as error:  # noqa: BLE001
             logger.warning("left to reconcile", extra={"reason": words(error)})
+
+    @property
+    def _is_sensitive(self) -> bool:
+        """By its type, or by its row: the type may be marked, or no longer, in newer code than this."""
+        sealed = self._claimed is not None and self._claimed.payload_key is not None
+        return sealed or self._config.sensitive
+
+    def _failure(self, error: BaseException) -> Failure:
+        """An exception as the failure it is recorded as: a sensitive job's without what it says."""
+        return outline(error) if self._is_sensitive else describe(error)
 
     def _known_claim(self) -> ClaimedJob:
         assert self._claimed is not None  # noqa: S101  # nothing is written before the claim

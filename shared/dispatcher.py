@@ -16,7 +16,7 @@ from uuid import UUID
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from shared import database, executions, outbox, relay, reporting
+from shared import database, executions, outbox, relay, reporting, sealing
 from shared.batches import Batch, enqueue_batch
 from shared.envelope import Payload
 from shared.errors import (
@@ -29,7 +29,8 @@ from shared.errors import (
     PosthasteError,
     PublishRejected,
 )
-from shared.job_request import JobRequest, checked, new_job, new_jobs
+from shared.fault_points import FaultPoint, reach
+from shared.job_request import JobRequest, checked, new_job, new_jobs, stored_payload
 from shared.registry import JobType
 from shared.rows import NewJob, UnpublishedJob
 from shared.settings import DispatcherSettings
@@ -71,8 +72,8 @@ def enqueue(
     request; `callback` is a URL that QStash calls after each attempt, `failure_callback` one called once the job has
     failed. With `connection` the job is part of that connection's transaction: see `transaction`.
 
-    Raises InvalidJob (names every field at fault), IdempotencyConflict or MissingSettings, and nothing was written;
-    DatabaseUnavailable, after which the job may have been accepted if the connection broke at the last moment (try
+    Raises InvalidJob (names every field at fault), IdempotencyConflict or MissingSettings, and nothing was written, nor
+    with a SecretUnavailable (the payload's key or the database's password); DatabaseUnavailable, after which the job may have been accepted if the connection broke at the last moment (try
     again with an idempotency key); PublishRejected if QStash refused this very message: the job is recorded as failed.
 
         >>> enqueue(SendSms(to="+12025551234", message="Your code is 123456"), delay=60)  # doctest: +SKIP
@@ -134,8 +135,10 @@ def cancel(job_id: UUID, reason: str = "cancelled by its owner") -> None:
     cancelled = database.run(lambda kept: executions.cancel(kept, job_id, reason))
     if cancelled is None:
         raise _why_not(job_id)
+    reach(FaultPoint.CANCELLED)
     reporting.cancelled(job_id)
     relay.withdraw(cancelled)
+    reach(FaultPoint.WITHDRAWN)
     if cancelled.batch_id is not None:
         relay.publish_completion(cancelled.batch_id)
 
@@ -144,14 +147,19 @@ def retry(job_id: UUID, payload: Payload | None = None) -> None:
     """Run a failed or cancelled job again: a new run of the same job, which keeps the errors of the old one.
 
     A corrected `payload` replaces the old one. Raises JobNotFound; JobHasEnded if it completed; JobNotEnded if it may
-    still run; InvalidJob if the payload is of another type.
+    still run; InvalidJob if the payload is of another type; MissingSettings or SecretUnavailable if it cannot be sealed.
     """
     if payload is not None:
         _require_type(job_id, payload)
-    wire = None if payload is None else checked(payload)
-    replayed = database.run(lambda kept: executions.replay(kept, job_ids=[job_id], payload=wire, limit=1))
+    stored = (
+        None
+        if payload is None
+        else stored_payload(checked(payload), payload.job_type, sealing.payload_of(job_id))
+    )
+    replayed = database.run(lambda kept: executions.replay(kept, job_ids=[job_id], payload=stored, limit=1))
     if not replayed:
         raise _why_not(job_id)
+    reach(FaultPoint.REPLAYED)
     relay.publish_accepted(replayed, DispatcherSettings.load())
 
 
@@ -184,6 +192,7 @@ def replay(
     replayed = database.run(lambda kept: executions.replay(kept, limit=limit, **filters))
     if not replayed:
         raise NothingToReplay(filters)
+    reach(FaultPoint.REPLAYED)
     relay.publish_accepted(replayed, DispatcherSettings.load())
     return [job.job_id for job in replayed]
 
@@ -204,6 +213,7 @@ def transaction(connection: C) -> Iterator[C]:
     if (
         connection.info.transaction_status is TransactionStatus.IDLE
     ):  # else this was a savepoint of a larger one
+        reach(FaultPoint.COMMITTED)
         relay.publish_written(outbox.take(connection))
 
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, get_args
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
 from shared.errors import InvalidJob
-from shared.registry import JobType
+from shared.registry import JobType, is_sensitive
 
 
 def new_job_id() -> UUID:
@@ -26,12 +27,41 @@ def new_job_id() -> UUID:
     return UUID(int=value)
 
 
-def problems(error: ValidationError) -> list[tuple[str, str]]:
-    """A validation error as (dotted field, what is wrong) pairs, without the values: they may be secret."""
-    return [
-        (".".join(map(str, each["loc"])) or "payload", each["msg"])
-        for each in error.errors(include_input=False)
-    ]
+def problems(error: ValidationError, model: type[BaseModel] | None = None) -> list[tuple[str, str]]:
+    """A validation error as (dotted field, what is wrong) pairs, without the values: they may be secret.
+
+    Of a sensitive job's payload, given as `model`, only the field and the kind of error: a validator's own words, or
+    the key of a dictionary within the field, may be a value too.
+    """
+    found = error.errors(include_input=False)
+    if model is not None and is_sensitive(getattr(model, "job_type", None)):
+        return [(_declared(model, each["loc"]), f"is not valid ({each['type']})") for each in found]
+    return [(".".join(map(str, each["loc"])) or "payload", each["msg"]) for each in found]
+
+
+def _declared(model: type[BaseModel], path: tuple[int | str, ...]) -> str:
+    """The fields that a path leads through; a name that no model knows is somebody's data, and ends it."""
+    models, known = [model], []
+    for step in path:
+        fields = [
+            field
+            for each in models
+            for name, field in each.model_fields.items()
+            if step in {name, field.alias}
+        ]
+        if not fields:
+            break
+        known.append(str(step))
+        models = [each for field in fields for each in _models_in(field.annotation)]
+    return ".".join(known) or "payload"
+
+
+def _models_in(annotation: Any) -> Iterable[type[BaseModel]]:
+    """The models that a field may hold."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models_in(part)
 
 
 if TYPE_CHECKING:
@@ -45,7 +75,8 @@ else:
             try:
                 return super().__call__(*args, **fields)
             except ValidationError as error:
-                raise InvalidJob(cls.__name__, problems(error)) from None
+                found = problems(error, cls)
+            raise InvalidJob(cls.__name__, found)  # out here, so that pydantic's error does not hang on it
 
     class _Model(BaseModel, metaclass=_Constructor):
         """BaseModel whose constructor raises InvalidJob; reading (`model_validate…`) raises ValidationError."""
@@ -58,7 +89,12 @@ class WireModel(_Model):
     """
 
     model_config = ConfigDict(
-        alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, frozen=True, extra="forbid"
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
     )
 
 
@@ -80,18 +116,26 @@ class Payload(WireModel):
         if type is not None:
             cls.job_type = type
 
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        """What `repr` and `str` show: of a sensitive job the names only."""
+        if is_sensitive(getattr(self, "job_type", None)):
+            return [(name, "…") for name in type(self).model_fields]
+        return super().__repr_args__()
+
 
 class ScheduleTerms(WireModel):
     """What a schedule asks of each of its runs. It lies within the signed body, unlike QStash's header with the id.
 
     `overlap` is "skip" where a run must not begin while another is not over; anything else means that it may.
-    `publish_options` and `failure_callback` become the row's.
+    `publish_options` and `failure_callback` become the row's. `payload_id` names the payload where it is kept in
+    Postgres and does not travel.
     """
 
     id: str
     overlap: str | None = None
     publish_options: dict[str, Any] = {}
     failure_callback: str | None = None
+    payload_id: UUID | None = None
 
 
 class Metadata(WireModel):
@@ -105,7 +149,10 @@ class Metadata(WireModel):
 
 
 class Envelope(WireModel):
-    """One delivery of one job. A schedule's deliveries carry no job id and no publication."""
+    """One delivery of one job. A schedule's deliveries carry no job id and no publication.
+
+    The payload is empty where it travels by reference: the row's runs in any case.
+    """
 
     job_id: UUID | None = None
     publication: int = 0

@@ -94,6 +94,10 @@ class DatabaseUnavailable(PosthasteError):
     """Postgres could not be reached, or went away during a statement, which may or may not have taken effect."""
 
 
+class StorageFailed(PosthasteError):
+    """S3 could not be reached, or refused; carries its own words."""
+
+
 class EndpointUnknown(PosthasteError):
     """No function URL is known for a job type."""
 

@@ -6,8 +6,9 @@ guarded by job id and attempt, and report with None that the attempt was stale a
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -18,19 +19,25 @@ import psycopg
 from psycopg.rows import class_row, tuple_row
 from psycopg.types.json import Jsonb
 
+from shared import sealing
+from shared.columns import REDACTED, filled_in
 from shared.database import Connection
 from shared.envelope import Envelope, ScheduleTerms
+from shared.registry import is_sensitive
 from shared.rows import (
     BatchMember,
     ClaimedJob,
     Ended,
     Execution,
+    KeyUse,
     NewJob,
     Publication,
     QueueGauges,
     Receipt,
+    SchedulePayload,
     SettledJob,
     Standing,
+    StoredPayload,
     TypeStatistics,
     UnpublishedJob,
     UntoldFailure,
@@ -40,15 +47,6 @@ AnyConnection = psycopg.Connection[Any]  # a caller's own, whatever its row fact
 Row = TypeVar("Row")
 _SQL = Path(__file__).parent / "sql"
 _LONGEST_TEXT = 8_000  # characters
-_SECONDS = "extract(epoch FROM clock_timestamp() - {})::double precision"
-_COMPUTED = {
-    "payload": "payload::text",
-    "waited": _SECONDS.format("greatest(created_at, not_before)"),
-    # Of an attempt that was lost we know only when that was noticed.
-    "since_last_error": "CASE WHEN errors -> -1 ->> 'type' <> 'AttemptLost' THEN "
-    + _SECONDS.format("(errors -> -1 ->> 'at')::timestamptz")
-    + " END",
-}
 ATTEMPT_LOST = (
     "the attempt ended without a word: its process crashed, was killed, or lost its way to Postgres"
 )
@@ -67,16 +65,31 @@ def insert(connection: AnyConnection, jobs: Sequence[NewJob], max_delay: float) 
 
 
 def find_accepted(connection: AnyConnection, job: NewJob) -> tuple[UUID, bool] | None:
-    """The job that stood in the way of `insert`, and whether it has the same payload."""
+    """The job that stood in the way of `insert`, and whether it has the same payload.
+
+    Raises SecretUnavailable if the two are sealed and cannot be opened to be compared.
+    """
     values = {
         "job_id": job.job_id,
         "job_type": job.job_type,
         "organization_id": job.organization_id,
         "idempotency_key": job.idempotency_key,
         "payload": Jsonb(job.payload),
+        "payload_key": job.payload_key,
     }
     with connection.cursor(row_factory=tuple_row) as cursor:
-        return cursor.execute(_sql("find_accepted"), values).fetchone()
+        found = cursor.execute(_sql("find_accepted"), values).fetchone()
+    if found is None:
+        return None
+    job_id, is_same, payload, payload_key = found
+    return job_id, is_same or (payload is not None and _is_payload(job, job_id, payload, payload_key))
+
+
+def _is_payload(job: NewJob, job_id: UUID, stored: str, payload_key: str | None) -> bool:
+    """Whether a job's payload says the same as another's; sealed ones differ each time."""
+    given = sealing.unseal(json.dumps(job.payload), job.payload_key, sealing.payload_of(job.job_id))
+    kept = sealing.unseal(stored, payload_key, sealing.payload_of(job_id))
+    return bool(json.loads(given) == json.loads(kept))
 
 
 def stamp_publications(connection: Connection, taken: Sequence[tuple[UnpublishedJob, Receipt]]) -> int:
@@ -97,14 +110,14 @@ def reject_publication(connection: Connection, job_id: UUID, publication: int, m
 
 
 def take_written(connection: Connection, job_ids: Sequence[UUID], max_delay: float) -> list[UnpublishedJob]:
-    """Of these jobs, those that were committed and are within QStash's reach, reserved for a minute."""
+    """Of these jobs, those that were committed and are within QStash's reach, reserved for 15 seconds."""
     return _all(
         connection, UnpublishedJob, "take_written", {"job_ids": list(job_ids), "max_delay": max_delay}
     )
 
 
 def take_unpublished(connection: Connection, limit: int) -> list[UnpublishedJob]:
-    """Publications that are due, reserved for the caller for a minute."""
+    """Publications that are due, reserved for the caller for 30 seconds."""
     return _all(connection, UnpublishedJob, "take_unpublished", {"limit": limit})
 
 
@@ -127,8 +140,14 @@ def find_completion(connection: Connection, batch_id: UUID) -> UUID | None:
 
 
 def batch_members(connection: Connection, batch_id: UUID) -> list[BatchMember]:
-    """How each member of a batch stands."""
-    return _all(connection, BatchMember, "list_batch_members", {"batch_id": batch_id})
+    """How each member of a batch stands. Raises SecretUnavailable for a sealed result that cannot be opened."""
+    rows = connection.execute(_sql("list_batch_members"), {"batch_id": batch_id}).fetchall()
+    return [_member(**row) for row in rows]
+
+
+def _member(*, job_id: UUID, result: str | None, result_key: str | None, **rest: Any) -> BatchMember:
+    opened = None if result is None else sealing.unseal(result, result_key, sealing.result_of(job_id))
+    return BatchMember(job_id=job_id, result=None if opened is None else json.loads(opened), **rest)
 
 
 # --- running ------------------------------------------------------------------------------------------------
@@ -171,16 +190,22 @@ def insert_scheduled(
     retries: int,
     schedule_id: str | None,
     message_id: str,
+    payload: StoredPayload | None = None,
 ) -> bool:
     """Make the row of a scheduled delivery, unless a delivery of the same message has; False where it is to be skipped.
 
-    `retries` and the unsigned `schedule_id` count only where the envelope has no terms of its own.
+    `retries` and the unsigned `schedule_id` count only where the envelope has no terms of its own. The payload is the
+    one that the terms name, else `payload`, else the envelope's.
     """
     terms = envelope.metadata.schedule or ScheduleTerms(id=schedule_id or "")
+    stored = payload or StoredPayload(envelope.payload)
     values = {
         "job_id": job_id,
         "job_type": envelope.type,
-        "payload": Jsonb(envelope.payload),
+        "payload": Jsonb(stored.payload),
+        "payload_key": stored.payload_key,
+        "by_reference": stored.by_reference,
+        "payload_id": terms.payload_id,
         "max_attempts": terms.publish_options.get("attempts", retries + 1),
         "publish_options": Jsonb(terms.publish_options),
         "failure_callback": terms.failure_callback,
@@ -202,14 +227,41 @@ def insert_scheduled(
     return True
 
 
+def insert_schedule_payload(
+    connection: Connection, payload_id: UUID, schedule_id: str, payload: StoredPayload
+) -> None:
+    """Keep the payload that a schedule's messages will name."""
+    values = {
+        "payload_id": payload_id,
+        "schedule_id": schedule_id,
+        "payload": Jsonb(payload.payload),
+        "payload_key": payload.payload_key,
+    }
+    connection.execute(_sql("insert_schedule_payload"), values)
+
+
+def find_schedule_payload(connection: Connection, schedule_id: str) -> SchedulePayload | None:
+    """The payload that a schedule's messages name now."""
+    return _one(connection, SchedulePayload, "find_schedule_payload", {"schedule_id": schedule_id})
+
+
+def remove_schedule_payloads(connection: Connection, schedule_id: str, payload_id: UUID | None) -> None:
+    """Mark what a schedule's messages named before this payload as removed; all of it where they name none."""
+    values = {"schedule_id": schedule_id, "payload_id": payload_id}
+    connection.execute(_sql("remove_schedule_payloads"), values)
+
+
 def find_standing(connection: Connection, job_id: UUID) -> Standing | None:
     """How a job stands that could not be claimed or written."""
     return _one(connection, Standing, "find_standing", {"job_id": job_id})
 
 
-def complete(connection: Connection, job_id: UUID, attempt: int, result: str) -> Ended | None:
-    """End a job as completed, with its result as JSON; None where the attempt is stale."""
-    return _one(connection, Ended, "complete_job", {"job_id": job_id, "attempt": attempt, "result": result})
+def complete(
+    connection: Connection, job_id: UUID, attempt: int, result: str, result_key: str | None = None
+) -> Ended | None:
+    """End a job as completed, with its result as JSON, sealed where a key is named; None where the attempt is stale."""
+    values = {"job_id": job_id, "attempt": attempt, "result": result, "result_key": result_key}
+    return _one(connection, Ended, "complete_job", values)
 
 
 def cancel_attempt(connection: Connection, job_id: UUID, attempt: int, reason: str) -> Ended | None:
@@ -243,6 +295,17 @@ def record_failed_attempt(
     return _one(connection, Ended, "record_failed_attempt", values)
 
 
+def give_back_attempt(
+    connection: Connection, job_id: UUID, attempt: int, message: str, retry_after: float
+) -> Ended | None:
+    """Give a job back whose attempt could not begin or end for want of a key; None where the attempt is stale.
+
+    It costs the job no attempt, and the same words are recorded once.
+    """
+    values = {"job_id": job_id, "attempt": attempt, "message": _text(message), "retry_after": retry_after}
+    return _one(connection, Ended, "give_back_attempt", values)
+
+
 def record_progress(connection: Connection, job_id: UUID, attempt: int, progress: Mapping[str, Any]) -> bool:
     """Store how far the attempt has come; False where it is stale or the job was cancelled."""
     values = {"job_id": job_id, "attempt": attempt, "progress": Jsonb(progress)}
@@ -266,7 +329,7 @@ def replay(
     failed_after: datetime | None = None,
     failed_before: datetime | None = None,
     error: str | None = None,
-    payload: Mapping[str, Any] | None = None,
+    payload: StoredPayload | None = None,
 ) -> list[UnpublishedJob]:
     """Start a new run of up to `limit` dead letters that fit every filter given; `error` is part of its text."""
     values = {
@@ -276,7 +339,9 @@ def replay(
         "failed_after": failed_after,
         "failed_before": failed_before,
         "error": error,
-        "payload": None if payload is None else Jsonb(payload),
+        "payload": None if payload is None else Jsonb(payload.payload),
+        "payload_key": None if payload is None else payload.payload_key,
+        "by_reference": None if payload is None else payload.by_reference,
     }
     return _all(connection, UnpublishedJob, "replay_jobs", values)
 
@@ -338,34 +403,34 @@ def stamp_failure_told(connection: Connection, job_id: UUID, run: int) -> None:
 
 
 def find(connection: Connection, job_id: UUID) -> Execution | None:
-    """One job by its id."""
-    return _one(connection, Execution, "find_job", {"job_id": job_id})
+    """One job by its id. What a sensitive one was given and has returned shows as `REDACTED`."""
+    return next(iter(_shown(connection, "find_job", {"job_id": job_id})), None)
 
 
 def latest(connection: Connection, limit: int = 50) -> list[Execution]:
-    """The latest jobs, newest first."""
-    return _all(connection, Execution, "list_latest", {"limit": limit})
+    """The latest jobs, newest first. Lists show `REDACTED` as `find` does, and `OMITTED` for a large payload."""
+    return _shown(connection, "list_latest", {"limit": limit})
 
 
 def latest_by_type(connection: Connection, job_type: str, limit: int = 50) -> list[Execution]:
     """The latest jobs of one type, newest first."""
-    return _all(connection, Execution, "list_latest_by_type", {"job_type": job_type, "limit": limit})
+    return _shown(connection, "list_latest_by_type", {"job_type": job_type, "limit": limit})
 
 
 def latest_failed(connection: Connection, limit: int = 50) -> list[Execution]:
     """The latest dead letters, newest first."""
-    return _all(connection, Execution, "list_latest_failed", {"limit": limit})
+    return _shown(connection, "list_latest_failed", {"limit": limit})
 
 
 def latest_by_user(connection: Connection, user_id: int, limit: int = 50) -> list[Execution]:
     """The latest jobs of one user, newest first."""
-    return _all(connection, Execution, "list_latest_by_user", {"user_id": user_id, "limit": limit})
+    return _shown(connection, "list_latest_by_user", {"user_id": user_id, "limit": limit})
 
 
 def latest_by_organization(connection: Connection, organization_id: int, limit: int = 50) -> list[Execution]:
     """The latest jobs of one organization, newest first."""
     values = {"organization_id": organization_id, "limit": limit}
-    return _all(connection, Execution, "list_latest_by_organization", values)
+    return _shown(connection, "list_latest_by_organization", values)
 
 
 def statistics(connection: Connection, window: float = 86_400) -> list[TypeStatistics]:
@@ -380,30 +445,28 @@ def measure_queue(connection: Connection) -> QueueGauges:
     return measured
 
 
+def count_by_payload_key(connection: Connection) -> list[KeyUse]:
+    """How much is sealed under each key. Reads the whole table: an operator's question, before a key goes."""
+    return _all(connection, KeyUse, "count_by_payload_key", {})
+
+
+def _shown(connection: Connection, name: str, values: Mapping[str, Any]) -> list[Execution]:
+    found = _all(connection, Execution, name, values)
+    return [_redacted(each) if is_sensitive(each.job_type) else each for each in found]
+
+
+def _redacted(execution: Execution) -> Execution:
+    """Also of what was written before its type was marked as sensitive, and is not sealed."""
+    result = None if execution.result is None else REDACTED
+    return replace(execution, payload=REDACTED, result=result)
+
+
 # ------------------------------------------------------------------------------------------------------------
 
 
 @cache
 def _sql(name: str) -> str:
-    text = (_SQL / f"{name}.sql").read_text("utf-8")
-    for placeholder, row in (
-        ("{unpublished}", UnpublishedJob),
-        ("{execution}", Execution),
-        ("{claimed}", ClaimedJob),
-        ("{member}", BatchMember),
-    ):
-        if placeholder in text:
-            text = text.replace(placeholder, _columns(row))
-    return text
-
-
-def _columns(row: type[UnpublishedJob | Execution | ClaimedJob | BatchMember]) -> str:
-    """What to select for a row: the columns its fields are named after, and the expressions of `_COMPUTED`."""
-    ours = _COMPUTED if row is ClaimedJob else {}
-    names = (field.name for field in fields(row) if field.name not in {"within_reach", "transaction"})
-    return ", ".join(
-        f"{ours[name]} AS {name}" if name in ours else f"job_executions.{name}" for name in names
-    )
+    return filled_in((_SQL / f"{name}.sql").read_text("utf-8"), "job_executions")
 
 
 def _one(connection: AnyConnection, row: type[Row], name: str, values: Mapping[str, Any]) -> Row | None:

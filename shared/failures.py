@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import psycopg
 
 _LONGEST_MESSAGE, _LONGEST_TRACEBACK = 2_000, 8_000  # characters
+_LONGEST_CHAIN = 20
+WITHHELD = "what a sensitive job's error says is not kept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,30 @@ def describe(error: BaseException) -> Failure:
     """An exception as the failure it is recorded as."""
     lines = [cut(line) for line in traceback.format_exception(error)]
     return Failure(type(error).__name__, words(error), "".join(lines)[-_LONGEST_TRACEBACK:])
+
+
+def outline(error: BaseException, message: str | None = None) -> Failure:
+    """A sensitive job's exception: its type and where it was raised. What it says may quote the payload.
+
+    `message` is what is said instead, where somebody knows what may be.
+    """
+    name = type(error).__name__
+    lines = [cut(line) for line in _frames(error, set())]
+    return Failure(name, message or f"{name} ({WITHHELD})", "".join(lines)[-_LONGEST_TRACEBACK:])
+
+
+def _frames(error: BaseException, seen: set[int]) -> Iterator[str]:
+    """As Python prints a traceback, of its causes too, without what any of them says and without their notes."""
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    parts = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+    seen.add(id(error))
+    for each in (*parts, *((cause,) if cause is not None else ())):
+        if id(each) not in seen and len(seen) < _LONGEST_CHAIN:
+            yield from _frames(each, seen)
+            yield "\nwhich led to:\n\n"
+    yield "Traceback (most recent call last):\n"
+    yield from traceback.format_tb(error.__traceback__)
+    yield f"{type(error).__name__}\n"
 
 
 def words(error: BaseException) -> str:

@@ -10,13 +10,17 @@ from importlib import import_module
 from typing import Any
 
 from shared.envelope import Delivery, Envelope
-from shared.errors import DatabaseUnavailable, UnknownJobType
+from shared.errors import DatabaseUnavailable, SecretUnavailable, UnknownJobType
 from shared.registry import get_job_config
 from shared.rows import UnpublishedJob
 
 
 def run(job: UnpublishedJob) -> None:
-    """Run a job until it has ended. Raises UnknownJobType without its function, DatabaseUnavailable."""
+    """Run a job until it has ended.
+
+    Raises UnknownJobType without its function, DatabaseUnavailable, and SecretUnavailable where the job waits for a key
+    that is not in PAYLOAD_KEYS.
+    """
     worker = _worker(job.job_type)
     envelope = Envelope(
         job_id=job.job_id, publication=job.publication, type=job.job_type, payload=job.payload
@@ -26,6 +30,8 @@ def run(job: UnpublishedJob) -> None:
         answer = worker.deliver(delivery, worker.config.timeout)
         if answer.status in {200, 489}:
             return
+        if "waits" in answer.body:
+            raise SecretUnavailable(str(answer.body["error"]))
         if answer.status == 503 and "Retry-After" not in answer.headers:
             raise DatabaseUnavailable(f"Postgres went away while job {job.job_id} ran inline")
 

@@ -42,7 +42,8 @@ class Job(Generic[P]):
     def batch(self) -> list[BatchMember]:
         """How each job of the batch ended that this job completes (`enqueue_batch(…, then=…)`); else an empty list.
 
-        Raises DatabaseUnavailable.
+        The results of sensitive jobs are opened: mark the completion's type too, where what it makes of them is not for
+        everyone. Raises DatabaseUnavailable, or SecretUnavailable where a result cannot be opened.
         """
         batch_id = self._completes_batch
         if batch_id is None:

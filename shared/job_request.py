@@ -20,14 +20,18 @@ from pydantic import (
 )
 from pydantic_core import PydanticSerializationError
 
-from shared import publishing
+from shared import publishing, sealing
 from shared.envelope import Envelope, Payload, new_job_id, problems
 from shared.errors import InvalidJob
-from shared.registry import JobConfig, get_job_config
-from shared.rows import NewJob
-from shared.settings import DispatcherSettings
+from shared.registry import JobConfig, JobType, get_job_config, is_sensitive
+from shared.rows import NewJob, StoredPayload
+from shared.settings import DispatcherSettings, PayloadKeySettings, check
 
-LARGEST_PAYLOAD = 512 * 1024  # bytes
+# All in bytes, as JSON. A payload larger than a message stays in Postgres, and only the job's id travels. Checking one
+# takes up to 15 times its size, and a Lambda has 512 MB. Postgres reads one call's jobs as one JSON value: 256 MB.
+LARGEST_MESSAGE = 512 * 1024
+LARGEST_PAYLOAD = 16 * 1024 * 1024
+LARGEST_INSERT = 128 * 1024 * 1024
 LONGEST_DELAY = timedelta(days=3650)
 MOST_RETRIES = 50
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")
@@ -124,27 +128,44 @@ class JobRequest:
 
 def new_jobs(subject: str, requests: Sequence[JobRequest], settings: DispatcherSettings) -> list[NewJob]:
     """The rows that requests become. Raises InvalidJob for the first that cannot, naming its position."""
-    jobs = []
+    jobs, size = [], 0
     for position, request in enumerate(requests):
         try:
-            jobs.append(new_job(request, settings))
+            job, bytes_of_it = _new_job(request, settings)
         except InvalidJob as error:
             named = [(f"jobs[{position}].{field}", what) for field, what in error.problems]
             raise InvalidJob(subject, named) from None
+        jobs.append(job)
+        size += bytes_of_it
+        if size > LARGEST_INSERT:
+            raise InvalidJob(
+                subject,
+                [("jobs", f"must be at most {LARGEST_INSERT} bytes in all; make several calls of it")],
+            )
     return jobs
 
 
 def new_job(request: JobRequest, settings: DispatcherSettings) -> NewJob:
-    """The row that a request becomes. Raises InvalidJob, which names every field at fault."""
+    """The row that a request becomes.
+
+    Raises InvalidJob, which names every field at fault; for a sensitive job also MissingSettings or SecretUnavailable
+    without a key to seal it under.
+    """
+    return _new_job(request, settings)[0]
+
+
+def _new_job(request: JobRequest, settings: DispatcherSettings) -> tuple[NewJob, int]:
+    """The row, and the size of its payload in bytes."""
     asked = {field.name: getattr(request, field.name) for field in fields(request) if field.name != "payload"}
     options = JobOptions.check("enqueue", **asked)
-    wire = checked(request.payload)
+    text, job_id = checked(request.payload), new_job_id()
+    stored = stored_payload(text, request.payload.job_type, sealing.payload_of(job_id))
     config = get_job_config(request.payload.job_type)
     retries = config.retries if options.retries is None else options.retries
-    return NewJob(
-        job_id=new_job_id(),
+    job = NewJob(
+        job_id=job_id,
         job_type=config.type.value,
-        payload=wire,
+        payload=stored.payload,
         max_attempts=retries + 1,
         publish_options=_publish_options(config, retries, options, settings),
         user_id=options.user_id,
@@ -153,35 +174,67 @@ def new_job(request: JobRequest, settings: DispatcherSettings) -> NewJob:
         failure_callback=options.failure_callback,
         not_before=options.not_before,
         delay=None if options.delay is None else options.delay.total_seconds(),
+        payload_key=stored.payload_key,
+        by_reference=stored.by_reference,
     )
+    return job, _size(text)
 
 
-def checked(payload: Payload) -> dict[str, Any]:
-    """The payload as it will travel, read back strictly: whatever the object was made of, the worker can read this."""
+def stored_payload(text: str, job_type: JobType, place: str) -> StoredPayload:
+    """A checked payload as a row keeps it: sealed for its place where its type is sensitive.
+
+    Raises MissingSettings or SecretUnavailable without a key.
+    """
+    if not is_sensitive(job_type):
+        return StoredPayload(json.loads(text), by_reference=_size(text) > LARGEST_MESSAGE)
+    check(PayloadKeySettings)
+    sealed = sealing.seal(text, place)
+    return StoredPayload(sealed.body, sealed.key_id, by_reference=True)
+
+
+def checked(payload: Payload) -> str:
+    """The payload as JSON, read back strictly: whatever the object was made of, the worker can read this.
+
+    Raises InvalidJob; of a sensitive job it names fields and no values.
+    """
     if not hasattr(payload, "job_type"):
         raise InvalidJob(
             "enqueue", [("payload", f"must be a Payload of a job type, not {type(payload).__name__}")]
         )
-    name = type(payload).__name__
     try:
-        text = payload.model_dump_json(by_alias=True, warnings=False)  # it is read back right below
-        type(payload).model_validate_json(text)
-        # The worker reads it inside an envelope, which is a level deeper than the parser may allow.
-        Envelope.model_validate_json(f'{{"type": "", "payload": {text}}}')
+        text = _read_back(payload)
     except ValidationError as error:
-        raise InvalidJob(name, problems(error)) from None
+        found = problems(error, type(payload))
     except (PydanticSerializationError, ValueError) as error:
-        raise InvalidJob(name, [("payload", f"cannot be sent as JSON: {error}")]) from None
-    if len(text.encode()) > LARGEST_PAYLOAD:
-        raise InvalidJob(
-            name, [("payload", f"must be at most {LARGEST_PAYLOAD} bytes as JSON; pass a reference instead")]
+        why = type(error).__name__ if is_sensitive(payload.job_type) else error  # its words may quote a value
+        found = [("payload", f"cannot be sent as JSON: {why}")]
+    else:
+        if _size(text) <= LARGEST_PAYLOAD and not _NUL.search(text):
+            return text
+        found = [("payload", _refusal(text))]
+    raise InvalidJob(
+        type(payload).__name__, found
+    )  # out here, so that no error that knows the values hangs on it
+
+
+def _read_back(payload: Payload) -> str:
+    text = payload.model_dump_json(by_alias=True, warnings=False)  # it is read right below
+    type(payload).model_validate_json(text)
+    # An envelope is a level deeper, which the parser may not allow.
+    Envelope.model_validate_json(f'{{"type": "", "payload": {text}}}')
+    return text
+
+
+def _refusal(text: str) -> str:
+    if _size(text) > LARGEST_PAYLOAD:
+        return (
+            f"must be at most {LARGEST_PAYLOAD} bytes as JSON; keep it elsewhere, as in S3, and pass its key"
         )
-    if _NUL.search(text):
-        raise InvalidJob(
-            name, [("payload", "must not contain the NUL character, which Postgres cannot store")]
-        )
-    wire: dict[str, Any] = json.loads(text)
-    return wire
+    return "must not contain the NUL character, which Postgres cannot store"
+
+
+def _size(text: str) -> int:
+    return len(text.encode())
 
 
 def _publish_options(

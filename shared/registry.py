@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from shared.errors import UnknownJobType
 
@@ -68,7 +68,8 @@ class JobConfig:
     """How one job type is delivered and run.
 
     `retries` come after the first attempt; `timeout` is for one attempt, in seconds (at most 870, so that
-    Lambda's own limit of 900 leaves room to record the end).
+    Lambda's own limit of 900 leaves room to record the end). What a `sensitive` job is given and what it returns is
+    sealed in Postgres, does not travel through QStash and is shown nowhere (docs/sensitive-payloads.md).
     """
 
     type: JobType
@@ -76,6 +77,7 @@ class JobConfig:
     timeout: int
     description: str
     flow_control: FlowControl | None = None
+    sensitive: bool = False
 
     @property
     def payload(self) -> PayloadClass:
@@ -164,6 +166,7 @@ _CONFIGS = (
         timeout=60,
         description="Notifies a person over the channels they prefer.",
         flow_control=FlowControl(parallelism=10),
+        sensitive=True,  # an adverse action tells a credit score
     ),
 )
 REGISTRY = {config.type: config for config in _CONFIGS}
@@ -182,3 +185,9 @@ def get_job_config(job_type: JobType | str) -> JobConfig:
     except ValueError:
         known = ", ".join(each.value for each in JobType)
         raise UnknownJobType(f"there is no job type {str(job_type)!r}; there are {known}") from None
+
+
+def is_sensitive(job_type: str | None) -> bool:
+    """Whether jobs of this type are sensitive; none of an unknown type is."""
+    config = REGISTRY.get(cast("JobType", job_type))  # a StrEnum: its text finds it
+    return config is not None and config.sensitive

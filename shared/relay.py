@@ -26,6 +26,7 @@ from shared.errors import (
     SecretUnavailable,
 )
 from shared.failures import words
+from shared.fault_points import FaultPoint, reach
 from shared.observability import logger
 from shared.rows import Publication, Receipt, SettledJob, UnpublishedJob, UntoldFailure
 from shared.settings import DispatcherSettings
@@ -48,6 +49,7 @@ def hand_over(
         for job in accepted:
             outbox.add(connection, job.transaction, job.job_id)
         return {}
+    reach(FaultPoint.RECORDED)
     for job in accepted:
         reporting.enqueued(job.job_type, job.job_id)
     return publish_accepted([job for job in accepted if job.within_reach], settings)
@@ -76,12 +78,14 @@ def publish_accepted(
             for job in jobs[jobs.index(some[0]) :]:
                 reporting.publish_failed(job.job_type, job.job_id, str(error))
             break
+        reach(FaultPoint.PUBLISHED)
         _stamp(
             [(job, answer) for job, answer in zip(some, answers, strict=True) if isinstance(answer, Receipt)]
         )
         for job, answer in zip(some, answers, strict=True):
             if isinstance(answer, PublishRejected) and _reject(job, answer):
                 rejected[job.job_id] = answer
+        reach(FaultPoint.STAMPED)
     return rejected
 
 
@@ -94,6 +98,7 @@ def publish_written(job_ids: Sequence[UUID]) -> None:
         written = database.run(
             lambda kept: executions.take_written(kept, job_ids, settings.max_delay - REACH_MARGIN)
         )
+        reach(FaultPoint.RESERVED)
         for job in written:
             reporting.enqueued(job.job_type, job.job_id)
         publish_accepted(written, settings)
@@ -103,6 +108,7 @@ def publish_written(job_ids: Sequence[UUID]) -> None:
 
 def publish_completion(batch_id: UUID) -> None:
     """Publish the completion job of a batch whose last member has just ended, if it has. Never raises."""
+    reach(FaultPoint.MEMBER_ENDED)
     try:
         job_id = database.run(lambda kept: executions.find_completion(kept, batch_id))
         if job_id is not None:
@@ -119,6 +125,7 @@ def publish_unpublished(limit: int, ends_at: float) -> tuple[int, int]:
     """
     settings = DispatcherSettings.load()
     jobs = database.run(lambda kept: executions.take_unpublished(kept, limit))
+    reach(FaultPoint.OUTBOX_TAKEN)
     published = 0
     for some in _batches(jobs):
         try:
@@ -129,6 +136,10 @@ def publish_unpublished(limit: int, ends_at: float) -> tuple[int, int]:
             (job, answer) for job, answer in zip(some, answers, strict=True) if isinstance(answer, Receipt)
         ]
         published += len(taken)
+        for job, answer in zip(some, answers, strict=True):
+            if isinstance(answer, PublishRejected):  # never the job's end: perhaps an earlier try got through
+                reporting.publish_failed(job.job_type, job.job_id, str(answer))
+        reach(FaultPoint.OUTBOX_PUBLISHED)
         _stamp(taken)
     return len(jobs), published
 
@@ -153,6 +164,7 @@ def give_back_moved(limit: int) -> int:
         logger.warning("where the functions are cannot be read", extra={"reason": str(error)})
         return 0
     moved = database.run(lambda kept: executions.requeue_moved(kept, current, limit))
+    reach(FaultPoint.MOVED)
     for job in moved:
         reporting.settled(job)
     return len(moved)
@@ -166,6 +178,7 @@ def give_back_gone(limit: int, ends_at: float) -> int:
     """
     settings = DispatcherSettings.load()
     overdue = database.run(lambda kept: executions.take_overdue(kept, limit))
+    reach(FaultPoint.OVERDUE_TAKEN)
 
     def is_gone(job: Publication) -> bool:
         return time.monotonic() < ends_at and not _is_held(job, settings)
@@ -174,6 +187,7 @@ def give_back_gone(limit: int, ends_at: float) -> int:
         gone = [job for job, found in zip(overdue, askers.map(is_gone, overdue), strict=True) if found]
     for job in gone:
         settled = database.run(functools.partial(_settle_gone, job=job))
+        reach(FaultPoint.GONE_SETTLED)
         if settled is not None:
             reporting.settled(settled)
     return len(gone)
@@ -187,6 +201,7 @@ def tell_failures(job_id: UUID | None = None, limit: int = 1, ends_at: float = m
     """
     settings = DispatcherSettings.load()
     untold = database.run(lambda kept: executions.take_untold_failures(kept, limit, job_id))
+    reach(FaultPoint.FAILURES_TAKEN)
     return sum(_tell(failure, settings) for failure in untold if time.monotonic() < ends_at)
 
 
@@ -240,6 +255,7 @@ def _tell(failure: UntoldFailure, settings: DispatcherSettings) -> bool:
         return False
     except PublishRejected as error:  # a URL that QStash will never call; trying again changes nothing
         reporting.publish_failed(failure.job_type, failure.job_id, f"failure callback given up: {error}")
+    reach(FaultPoint.FAILURE_TOLD)
     database.run(lambda kept: executions.stamp_failure_told(kept, failure.job_id, failure.run))
     return True
 
@@ -257,6 +273,7 @@ def _stamp(taken: Sequence[tuple[UnpublishedJob, Receipt]]) -> None:
 
 
 def _reject(job: UnpublishedJob, error: PublishRejected) -> bool:
+    reach(FaultPoint.REFUSED)
     reporting.publish_failed(job.job_type, job.job_id, str(error))
     try:
         return database.run(

@@ -10,6 +10,15 @@ from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True)
+class StoredPayload:
+    """A payload as a row keeps it: plain, or sealed under the key of this id; left out of messages if `by_reference`."""
+
+    payload: Mapping[str, Any]
+    payload_key: str | None = None
+    by_reference: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class NewJob:
     """A job to be accepted. `delay` is in seconds; `not_before` wins over it."""
 
@@ -25,6 +34,8 @@ class NewJob:
     batch_id: UUID | None = None
     not_before: datetime | None = None
     delay: float | None = None
+    payload_key: str | None = None
+    by_reference: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +44,7 @@ class UnpublishedJob:
 
     job_id: UUID
     job_type: str
-    payload: dict[str, Any]
+    payload: dict[str, Any]  # empty where it travels by reference
     user_id: int | None
     organization_id: int | None
     idempotency_key: str | None
@@ -51,6 +62,15 @@ class Receipt:
 
     message_id: str
     endpoint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulePayload:
+    """The payload, as JSON, that a schedule's messages name; sealed where it has a key's id."""
+
+    id: UUID
+    payload: str
+    payload_key: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +95,7 @@ class ClaimedJob:
     completes_batch: UUID | None
     waited: float  # seconds between being due and this claim
     since_last_error: float | None  # seconds
+    payload_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +178,7 @@ class QueueGauges:
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """One row, as people and tools read it."""
+    """One row, as people and tools read it: without what a sensitive job was given and has returned."""
 
     job_id: UUID
     job_type: str
@@ -185,6 +206,17 @@ class Execution:
     completed_at: datetime | None
     created_at: datetime
     updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class KeyUse:
+    """What is sealed under one key: jobs (those that have not ended apart), and what schedules and batches keep."""
+
+    key_id: str
+    jobs: int
+    unfinished_jobs: int
+    schedules: int
+    batches: int
 
 
 @dataclass(frozen=True, slots=True)

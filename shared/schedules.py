@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, NamedTuple
+from uuid import UUID, uuid4
 from zoneinfo import available_timezones
 
+import psycopg
 from pydantic import AfterValidator
 
-from shared import publishing
+from shared import database, executions, publishing, sealing
 from shared.envelope import Envelope, Metadata, Payload, ScheduleTerms
-from shared.errors import ScheduleNotFound
-from shared.job_request import JobOptions, checked
+from shared.errors import DatabaseUnavailable, InvalidJob, ScheduleNotFound, SecretUnavailable
+from shared.failures import words
+from shared.fault_points import FaultPoint, reach
+from shared.job_request import JobOptions, checked, stored_payload
 from shared.observability import logger
-from shared.registry import get_job_config
+from shared.registry import JobType, get_job_config, is_sensitive
+from shared.rows import StoredPayload
 from shared.settings import DispatcherSettings
 
 __all__ = ["pause", "resume", "schedule", "unschedule"]
@@ -58,14 +64,17 @@ def schedule(
     the schedule. Without an id it is made of the job type, the organization and the stack; give one where these have
     several schedules.
 
+    The payload of a sensitive job, or one of more than 512 KiB, is kept in Postgres for the runs to come and does not
+    travel.
+
     Raises InvalidJob (names every field at fault) or MissingSettings, and nothing was sent; PublishRejected with
     QStash's own words if it refuses the schedule; PublishFailed if QStash could not be reached or did not answer: call
-    it again.
+    it again. Where the payload is kept in Postgres also DatabaseUnavailable or SecretUnavailable, and nothing was sent.
 
         >>> schedule(CleanupOldData(), "0 3 * * *", time_zone="Europe/Paris", overlap="skip")  # doctest: +SKIP
         'cleanup-old-data-0a1b2c3d'
     """
-    asked = _ScheduleOptions.check(
+    asked = ScheduleOptions.check(
         "schedule",
         cron=cron,
         time_zone=time_zone,
@@ -78,30 +87,79 @@ def schedule(
         callback=callback,
         failure_callback=failure_callback,
     )
-    wire, settings = checked(payload), DispatcherSettings.load()
-    config = get_job_config(payload.job_type)
-    made_id = asked.schedule_id or _derived_id(config.type, asked.organization_id, settings)
-    options = publishing.default_options(
-        config, config.retries if asked.retries is None else asked.retries, asked.organization_id, settings
-    )
+    text, settings = checked(payload), DispatcherSettings.load()
+    job_type = payload.job_type
+    made_id = asked.schedule_id or _derived_id(job_type, asked.organization_id, settings)
+    stored = stored_payload(text, job_type, sealing.payload_of_schedule(made_id))
+    payload_id = _keep(text, stored, made_id) if stored.by_reference else None
+    travelling = {} if stored.by_reference else stored.payload
+    planned = _plan(asked, made_id, job_type, dict(travelling), settings, payload_id=payload_id)
+    publishing.put_schedule(*planned, settings)
+    reach(FaultPoint.SCHEDULED)
+    _forget_payloads(made_id, payload_id)
+    logger.info("scheduled", extra={"job_type": job_type.value, "schedule_id": made_id, "cron": planned.cron})
+    return made_id
+
+
+class PlannedSchedule(NamedTuple):
+    """A schedule as QStash is to keep it; `options` are those of a row."""
+
+    schedule_id: str
+    cron: str
+    envelope: Envelope
+    options: dict[str, Any]
+
+
+def plan(
+    payload: Payload, options: ScheduleOptions, schedule_id: str, settings: DispatcherSettings
+) -> PlannedSchedule:
+    """What `schedule` would ask of QStash, for whoever compares it with what is there. Nothing is sent or written.
+
+    The payload has to travel. Raises InvalidJob, also for one of a sensitive job: it is kept in Postgres only.
+    """
+    text = checked(payload)
+    if is_sensitive(payload.job_type):
+        raise InvalidJob(
+            "schedule", [("payload", f"of {payload.job_type} is sensitive: call `schedule` for it, in code")]
+        )
+    return _plan(options, schedule_id, payload.job_type, json.loads(text), settings)
+
+
+def _plan(
+    asked: ScheduleOptions,
+    schedule_id: str,
+    job_type: JobType,
+    travelling: dict[str, Any],
+    settings: DispatcherSettings,
+    *,
+    payload_id: UUID | None = None,
+) -> PlannedSchedule:
+    config = get_job_config(job_type)
+    retries = config.retries if asked.retries is None else asked.retries
+    options = publishing.default_options(config, retries, asked.organization_id, settings)
     options |= asked.model_dump(include={"headers", "callback"}, exclude_none=True)
     terms = ScheduleTerms(
-        id=made_id,
+        id=schedule_id,
         overlap="skip" if asked.overlap == "skip" else None,
         publish_options=options,
         failure_callback=asked.failure_callback,
+        payload_id=payload_id,
     )
     metadata = Metadata(user_id=asked.user_id, organization_id=asked.organization_id, schedule=terms)
-    envelope = Envelope(type=config.type.value, payload=wire, metadata=metadata)
+    envelope = Envelope(type=job_type.value, payload=travelling, metadata=metadata)
     timed = asked.cron if asked.time_zone is None else f"CRON_TZ={asked.time_zone} {asked.cron}"
-    publishing.put_schedule(made_id, timed, envelope, options, settings)
-    logger.info("scheduled", extra={"job_type": config.type.value, "schedule_id": made_id, "cron": timed})
-    return made_id
+    return PlannedSchedule(schedule_id, timed, envelope, options)
 
 
 def unschedule(schedule_id: str) -> None:
     """Remove a schedule; runs that have begun go on. Raises ScheduleNotFound, or PublishFailed: call it again."""
-    _act("delete", schedule_id)
+    try:
+        _act("delete", schedule_id)
+    except ScheduleNotFound:  # perhaps a call before this one died before it came to the payloads
+        _forget_payloads(schedule_id)
+        raise
+    reach(FaultPoint.UNSCHEDULED)
+    _forget_payloads(schedule_id)
 
 
 def pause(schedule_id: str) -> None:
@@ -119,6 +177,30 @@ def _act(action: Literal["delete", "pause", "resume"], schedule_id: str) -> None
     # What is no id could be another path of QStash's.
     if not _ID.fullmatch(schedule_id) or not publishing.act_on_schedule(schedule_id, action, settings):
         raise ScheduleNotFound(schedule_id)
+
+
+# --- payloads that do not travel ----------------------------------------------------------------------------
+
+
+def _keep(text: str, stored: StoredPayload, schedule_id: str) -> UUID:
+    """Write the payload for the runs to come, unless it is there and sealed under the same key; its id."""
+    found = database.run(lambda kept: executions.find_schedule_payload(kept, schedule_id))
+    if found is not None and found.payload_key == stored.payload_key:
+        place = sealing.payload_of_schedule(schedule_id)
+        if json.loads(sealing.unseal(found.payload, found.payload_key, place)) == json.loads(text):
+            return found.id
+    payload_id = uuid4()
+    database.run(lambda kept: executions.insert_schedule_payload(kept, payload_id, schedule_id, stored))
+    reach(FaultPoint.PAYLOAD_KEPT)
+    return payload_id
+
+
+def _forget_payloads(schedule_id: str, payload_id: UUID | None = None) -> None:
+    """Mark what the schedule's messages no longer name. QStash has been told: where it fails, they are only kept longer."""
+    try:
+        database.run(lambda kept: executions.remove_schedule_payloads(kept, schedule_id, payload_id))
+    except (DatabaseUnavailable, SecretUnavailable, psycopg.Error) as error:
+        logger.warning("old payloads are not marked as removed", extra={"reason": words(error)})
 
 
 def _derived_id(job_type: str, organization_id: int | None, settings: DispatcherSettings) -> str:
@@ -185,7 +267,7 @@ def _schedule_id(text: str) -> str:
     return text
 
 
-class _ScheduleOptions(JobOptions):
+class ScheduleOptions(JobOptions):
     """The keyword arguments of `schedule`."""
 
     cron: Annotated[str, AfterValidator(_cron)]

@@ -20,6 +20,21 @@ _SECRET_OF = {
     "QSTASH_CURRENT_SIGNING_KEY": "QSTASH_SECRET_ARN",
     "QSTASH_NEXT_SIGNING_KEY": "QSTASH_SECRET_ARN",
     "RESEND_API_KEY": "RESEND_SECRET_ARN",
+    "PAYLOAD_KEYS": "PAYLOAD_SECRET_ARN",
+    "ZILLOW_ENDPOINT": "SYNDICATION_SECRET_ARN",
+    "ZILLOW_API_KEY": "SYNDICATION_SECRET_ARN",
+    "APARTMENTS_ENDPOINT": "SYNDICATION_SECRET_ARN",
+    "APARTMENTS_API_KEY": "SYNDICATION_SECRET_ARN",
+    "CRAIGSLIST_ENDPOINT": "SYNDICATION_SECRET_ARN",
+    "CRAIGSLIST_USERNAME": "SYNDICATION_SECRET_ARN",
+    "CRAIGSLIST_PASSWORD": "SYNDICATION_SECRET_ARN",
+    "CRAIGSLIST_ACCOUNT_ID": "SYNDICATION_SECRET_ARN",
+    "FACEBOOK_ENDPOINT": "SYNDICATION_SECRET_ARN",
+    "FACEBOOK_API_KEY": "SYNDICATION_SECRET_ARN",
+    "STREETEASY_ENDPOINT": "SYNDICATION_SECRET_ARN",
+    "STREETEASY_API_KEY": "SYNDICATION_SECRET_ARN",
+    "REALTOR_ENDPOINT": "SYNDICATION_SECRET_ARN",
+    "REALTOR_API_KEY": "SYNDICATION_SECRET_ARN",
 }
 _REFRESH_SECONDS = 60.0
 _PARAMETER_SECONDS = 300.0
@@ -47,6 +62,22 @@ def secret(name: str) -> str:
         if not refresh():  # an operator may have filled it in since
             raise
         return _entry(arn, name)
+
+
+def find(name: str) -> str | None:
+    """One entry that need not be there; None where neither the environment nor the secret has it.
+
+    Raises SecretUnavailable where the secret cannot be read: it may have it.
+    """
+    if value := os.environ.get(name):
+        return value
+    arn = os.environ.get(_SECRET_OF[name])
+    if not arn:
+        return None
+    entry = _entries(arn).get(name)
+    if not entry and refresh():  # an operator may have filled it in since
+        entry = _entries(arn).get(name)
+    return str(entry) if entry else None
 
 
 def refresh() -> bool:

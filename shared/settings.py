@@ -64,6 +64,18 @@ class DispatcherSettings(DatabaseSettings):
     delivery: Literal["qstash", "inline"] = Field("qstash", alias="JOB_DELIVERY")
 
 
+class PayloadKeySettings(Settings):
+    """What enqueueing and running sensitive jobs needs."""
+
+    secrets = {"PAYLOAD_SECRET_ARN": ("PAYLOAD_KEYS",)}
+
+
+class AppSettings(Settings):
+    """Where the application lives that jobs link to."""
+
+    app_url: WebAddress = Field(alias="APP_URL")
+
+
 class EmailSettings(Settings):
     """What sending mail needs."""
 
@@ -72,6 +84,12 @@ class EmailSettings(Settings):
     app_url: WebAddress = Field(alias="APP_URL")
     app_name: str = Field("Posthaste", alias="APP_NAME")
     resend_base_url: WebAddress = Field("https://api.resend.com", alias="RESEND_API_URL")
+
+
+class StorageSettings(Settings):
+    """Where files are kept."""
+
+    files_bucket: str = Field(alias="FILES_BUCKET")
 
 
 def check(*groups: type[Settings]) -> None:

@@ -20,8 +20,9 @@ from shared import database, executions, publishing, relay, reporting
 from shared.envelope import Envelope, scheduled_job_id
 from shared.errors import PublishFailed, UnknownJobType
 from shared.failures import words
+from shared.fault_points import FaultPoint, reach
 from shared.observability import logger
-from shared.registry import get_job_config
+from shared.registry import get_job_config, is_sensitive
 from shared.settings import DispatcherSettings
 
 _LONGEST_BODY = 500  # characters of the response that QStash got
@@ -43,10 +44,9 @@ class GivenUpMessage(BaseModel):
     dlq_id: str | None = None
     retried: int | None = None
 
-    @property
-    def reason(self) -> str:
-        """The delivery's end in QStash's own words."""
-        text = _decoded(self.body or "").decode("utf-8", "replace")[:_LONGEST_BODY]
+    def reason(self, *, quoted: bool) -> str:
+        """The delivery's end in QStash's own words; the response it got only if it may be `quoted`."""
+        text = _decoded(self.body or "").decode("utf-8", "replace")[:_LONGEST_BODY] if quoted else ""
         after = "" if self.retried is None else f" after {self.retried + 1} deliveries"
         said = f"QStash gave up{after}; the last got HTTP {self.status or 0}: {text}"
         return said.rstrip(": ")
@@ -68,13 +68,17 @@ def settle(message: GivenUpMessage, envelope: Envelope) -> Settled:
         if not is_to_run:
             logger.info("skipped: the schedule's last run is not over", extra={"job_id": str(job_id)})
             return "skipped"
+        reach(FaultPoint.LOST_RUN_INSERTED)
+    # Older code may have answered with anything.
+    reason = message.reason(quoted=not is_sensitive(envelope.type))
     settled = database.run(
         lambda connection: executions.settle_failure(
-            connection, job_id, envelope.publication, message=message.reason, dlq_id=message.dlq_id
+            connection, job_id, envelope.publication, message=reason, dlq_id=message.dlq_id
         )
     )
     if settled is None:
         return "unchanged"
+    reach(FaultPoint.SETTLED)
     reporting.settled(settled)
     if settled.status == "failed":
         relay.tell_failures(settled.job_id)
@@ -97,6 +101,7 @@ def settle_dead_letters(ends_at: float) -> int:
             break
         changed += sum(_settle_found(GivenUpMessage(**found)) for found in page.messages)
         if page.messages:
+            reach(FaultPoint.DEAD_LETTERS_SETTLED)
             _advance(page.messages[-1]["dlq_id"])
         cursor = page.cursor
         if cursor is None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from shared import database, executions, relay, reporting, secrets, settings, settling
 from shared.errors import DatabaseUnavailable
+from shared.fault_points import FaultPoint, reach
 from shared.observability import count, forget, logger, remember
 from shared.settings import DispatcherSettings
 
@@ -67,6 +68,7 @@ def _until_done(step: Callable[[], int], ends_at: float) -> int:
 
 def _give_back_expired() -> int:
     expired = database.run(lambda connection: executions.requeue_expired(connection, _BATCH))
+    reach(FaultPoint.GIVEN_BACK)
     for job in expired:
         reporting.settled(job)
     return len(expired)

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from shared import answers, requests, settings, settling
 from shared.answers import Answer
 from shared.errors import DatabaseUnavailable, InvalidSignature, SecretUnavailable
+from shared.fault_points import FaultPoint, reach
 from shared.observability import count, forget, logger, remember
 from shared.requests import Request
 from shared.settings import DispatcherSettings, WorkerSettings
@@ -30,6 +31,7 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
 def _answer(request: Request) -> Answer:
     try:
         verify(request)
+        reach(FaultPoint.CALLBACK_VERIFIED)
         message = GivenUpMessage.model_validate_json(request.body)
         outcome = settling.settle(message, message.envelope())
     except InvalidSignature as error:

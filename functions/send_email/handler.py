@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functions.send_email.deliveries import find_suppression, record_delivery
+from shared import database
 from shared.emails.sending import EmailDeferred, EmailRefused, send
 from shared.envelope import WireModel
 from shared.jobs.send_email import EmailTemplate, SendEmail
-from shared.outcomes import Fail, Retry
+from shared.outcomes import Cancel, Fail, Retry
 from shared.settings import EmailSettings
 from shared.worker import Job, job_worker
 
@@ -18,8 +20,11 @@ class EmailSent(WireModel):
 
 
 @job_worker(SendEmail, needs=[EmailSettings])
-def handler(job: Job[SendEmail]) -> EmailSent | Retry | Fail:
+def handler(job: Job[SendEmail]) -> EmailSent | Retry | Cancel | Fail:
     """Send the mail; a redelivery of the same run sends nothing twice."""
+    suppression = database.run(lambda connection: find_suppression(connection, job.payload.to))
+    if suppression is not None:
+        return Cancel(f"{job.payload.to} is suppressed: {suppression}")
     try:
         sent = send(job.payload, idempotency_key=_idempotency_key(job))
     except EmailRefused as error:
@@ -28,6 +33,8 @@ def handler(job: Job[SendEmail]) -> EmailSent | Retry | Fail:
         if error.retry_after is None:
             raise  # QStash backs off
         return Retry(after=error.retry_after, reason=str(error))
+    with job.transaction() as connection:
+        record_delivery(connection, job, sent)
     return EmailSent(email_id=sent.id, template=job.payload.template)
 
 

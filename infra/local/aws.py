@@ -1,4 +1,4 @@
-"""AWS on this machine: moto's server, holding a stack's secrets and parameters."""
+"""AWS on this machine: moto's server, holding a stack's secrets, parameters and files."""
 
 from __future__ import annotations
 
@@ -43,6 +43,24 @@ class LocalAws:
         """Create a secret, as the template does, with its entries filled in; its ARN."""
         created = self._client("secretsmanager").create_secret(Name=name, SecretString=json.dumps(entries))
         return str(created["ARN"])
+
+    def create_bucket(self, name: str) -> None:
+        """Create a bucket for files."""
+        where = {"LocationConstraint": REGION}
+        self._client("s3").create_bucket(Bucket=name, CreateBucketConfiguration=where)
+
+    def write(self, bucket: str, key: str, content: bytes) -> None:
+        """Store a file."""
+        self._client("s3").put_object(Bucket=bucket, Key=key, Body=content)
+
+    def keys(self, bucket: str) -> list[str]:
+        """The files of a bucket, a thousand at most."""
+        return [each["Key"] for each in self._client("s3").list_objects_v2(Bucket=bucket).get("Contents", [])]
+
+    def read(self, bucket: str, key: str) -> bytes:
+        """A whole file."""
+        content: bytes = self._client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+        return content
 
     def put_parameter(self, name: str, value: str) -> None:
         """Write an SSM parameter."""

@@ -11,8 +11,9 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 from uuid import uuid4
 
 import psycopg
@@ -23,9 +24,11 @@ from infra.local.awslambda import SESSION_TOKEN, Function, LambdaServer
 from infra.local.awslambda.extension import ExtensionServer
 from infra.local.background import Background
 from infra.local.mailbox import Mailbox
+from infra.local.platforms import ListingPlatforms
 from infra.local.postgres import EmbeddedPostgres, PostgresError
 from infra.local.qstash import QStashServer
 from infra.migrations import MigrationError, migrate
+from infra.payload_keys import new_entry
 from infra.template import ROOT, Template
 
 DATABASE = "posthaste"
@@ -37,6 +40,12 @@ _PARAMETERS = {
     "ParametersAndSecretsExtensionArn": "local",
 }
 Log = Callable[[str], None]
+
+
+class _Server(Protocol):
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
 
 
 class LocalCloudError(Exception):
@@ -51,11 +60,12 @@ class Ports:
     qstash: int = 0
     functions: int = 0
     mailbox: int = 0
+    platforms: int = 0
     aws: int = 0
 
 
 class LocalCloud:
-    """Postgres, QStash, Lambda, mailbox and AWS; a context manager that leaves no process behind.
+    """Postgres, QStash, Lambda, mailbox, listing platforms and AWS; a context manager that leaves no process behind.
 
     `backoff_scale` speeds up QStash's waits before retries, `log` gets every line the functions print.
     `database_url` names a Postgres of yours instead of the embedded one (its database is migrated, never dropped).
@@ -86,12 +96,14 @@ class LocalCloud:
         self._background = Background()
         self._template = Template()
         self._given_database_url = database_url
+        self._payload_keys_file = folder / "payload-keys"
         self.postgres = None if database_url else EmbeddedPostgres(folder / "postgres", port=ports.postgres)
         self.aws = LocalAws(ports.aws)
         self.qstash = QStashServer(
             port=ports.qstash, backoff_scale=backoff_scale, log=lambda line: self._log(f"[qstash] {line}")
         )
         self.mailbox = Mailbox(port=ports.mailbox)
+        self.platforms = ListingPlatforms(port=ports.platforms)
         self.functions = LambdaServer(
             [], port=ports.functions, task_root=ROOT, log=self._log, freeze=freeze, region=REGION
         )
@@ -117,12 +129,28 @@ class LocalCloud:
             "QSTASH_CURRENT_SIGNING_KEY": self.qstash.current_signing_key,
             "QSTASH_NEXT_SIGNING_KEY": self.qstash.next_signing_key,
             "JOB_ENDPOINTS": json.dumps(self.endpoints),
+            "PAYLOAD_KEYS": self._payload_keys,
             "RESEND_API_KEY": "re_local",
             "RESEND_API_URL": self.mailbox.url,
             "MAIL_FROM": _PARAMETERS["MailFrom"],
             "APP_URL": _PARAMETERS["AppUrl"],
             "APP_NAME": _PARAMETERS["AppName"],
         }
+
+    @property
+    def files_bucket(self) -> str:
+        """The bucket that jobs store their files in."""
+        return f"{self.stack}-files"
+
+    @cached_property
+    def _payload_keys(self) -> str:
+        """Made once, and kept as long as the rows that are sealed under them."""
+        file = self._payload_keys_file
+        if not file.exists():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.touch(mode=0o600)
+            file.write_text(new_entry())
+        return file.read_text().strip()
 
     @property
     def endpoints(self) -> dict[str, str]:
@@ -167,6 +195,8 @@ class LocalCloud:
             self._run(self.qstash)
         with self._part("mailbox", self._ports.mailbox, "MAILBOX_PORT"):
             self._run(self.mailbox)
+        with self._part("listing platforms", self._ports.platforms, "PLATFORMS_PORT"):
+            self._run(self.platforms)
         with self._part("functions", self._ports.functions, "FUNCTIONS_PORT"):
             self._start_functions()
 
@@ -190,8 +220,9 @@ class LocalCloud:
         self._extension = ExtensionServer(self.aws.url, REGION, SESSION_TOKEN)
         self._run(self._extension)
         self._run(self.functions)
-        secrets = self._create_secrets()
-        for function in self._functions(secrets, self._extension.port):
+        self.aws.create_bucket(self.files_bucket)
+        made = {"FilesBucket": self.files_bucket, **self._create_secrets()}
+        for function in self._functions(made, self._extension.port):
             self.functions.update(function)
         self.aws.put_parameter(f"/{self.stack}/job-endpoints", json.dumps(self.endpoints))
         self._sweeps = self._background.call(self._begin_sweeps())
@@ -206,13 +237,15 @@ class LocalCloud:
                 "QSTASH_NEXT_SIGNING_KEY": self.qstash.next_signing_key,
             },
             "ResendSecret": {"RESEND_API_KEY": "re_local"},
+            "PayloadSecret": {"PAYLOAD_KEYS": self._payload_keys},
+            "SyndicationSecret": self.platforms.environment,
         }
         return {
             name: self.aws.create_secret(f"{self.stack}-{name}", secret) for name, secret in entries.items()
         }
 
-    def _functions(self, secrets: dict[str, str], extension_port: int) -> Iterator[Function]:
-        values = {**_PARAMETERS, **secrets, "QStashUrl": self.qstash.url}
+    def _functions(self, made: dict[str, str], extension_port: int) -> Iterator[Function]:
+        values = {**_PARAMETERS, **made, "QStashUrl": self.qstash.url}
         elsewhere = {
             "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT": str(extension_port),
             "AWS_ENDPOINT_URL": self.aws.url,
@@ -242,7 +275,7 @@ class LocalCloud:
             with suppress(asyncio.CancelledError):
                 await self._sweeps
 
-    def _run(self, server: QStashServer | Mailbox | LambdaServer | ExtensionServer) -> None:
+    def _run(self, server: _Server) -> None:
         self._background.call(server.start())
         self._started.append(lambda: self._background.call(server.stop()))
 

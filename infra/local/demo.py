@@ -1,6 +1,6 @@
-"""`make demo`: the whole system on this machine, from `enqueue` to a mail, once.
+"""`make demo`: the whole system on this machine, from `enqueue` to what the jobs make, once.
 
-Eight mails, one of each template and one whose first two deliveries fail. Exit code 0 when all of them have arrived.
+Eight mails, and one of each other job on seeded data. Exit code 0 when everything that it claims is where it says.
 """
 
 from __future__ import annotations
@@ -9,36 +9,31 @@ import os
 import shutil
 import sys
 import time
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from dataclasses import fields
 from uuid import UUID
 
+import psycopg
 from rich.live import Live
 from rich.table import Table
 
 from infra.local.cloud import LocalCloud, LocalCloudError
 from infra.local.console import end_on_sigterm, fail, out, up
+from infra.local.demonstration.mails import mails
+from infra.local.demonstration.scene import DemoError, Scene, Shown
+from infra.local.demonstration.workers import workers
+from infra.seed import Seeded, SeedError, seed
 from infra.template import ROOT
 from shared import database, executions
 from shared.dispatcher import enqueue
 from shared.errors import PosthasteError
-from shared.jobs.send_email import (
-    EmailChangeData,
-    PasswordChangedData,
-    PasswordResetData,
-    PaymentFailedData,
-    SendEmail,
-    SubscriptionCreatedData,
-    TeamInvitationData,
-    WelcomeData,
-)
+from shared.job_request import JobRequest
 from shared.rows import Execution
 
 FOLDER = ROOT / ".local" / "demo"
 _BACKOFF_SCALE = 0.02  # 12 s and 148 s between deliveries become 0.24 s and 3 s
-_PATIENCE = 60.0  # seconds
-_APP = "http://localhost:3000"
+_PATIENCE = 120.0  # seconds
+_MADE_ANEW = ("mails", "files")
+_UNFINISHED = "SELECT count(*) FROM job_executions WHERE completed_at IS NULL AND (not_before IS NULL OR not_before < now())"
 _COLOURS = {
     "completed": "green",
     "failed": "red",
@@ -48,21 +43,13 @@ _COLOURS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """One mail of the demonstration."""
-
-    job_id: UUID
-    title: str
-    to: str
-
-
 def main() -> int:
     """Run the demonstration; the exit code."""
     end_on_sigterm()
     started = time.monotonic()
     logs = FOLDER / "functions.log"
-    shutil.rmtree(FOLDER / "mails", ignore_errors=True)
+    for name in _MADE_ANEW:
+        shutil.rmtree(FOLDER / name, ignore_errors=True)
     FOLDER.mkdir(parents=True, exist_ok=True)
     out.print("[bold]Posthaste[/]: starting the local cloud")
     try:
@@ -75,10 +62,10 @@ def main() -> int:
                 announce=up,
             )
             with cloud:
-                _demonstrate(cloud)
+                _demonstrate(_set(cloud))
     except KeyboardInterrupt:
         return fail("interrupted; everything was stopped")
-    except (LocalCloudError, PosthasteError, DemoError) as error:
+    except (LocalCloudError, PosthasteError, SeedError, DemoError, psycopg.Error) as error:
         return fail(f"{error} (the functions' log is {logs.relative_to(ROOT)})")
     out.print(
         f"[green]✓[/] done in {time.monotonic() - started:.1f} s; [bold]make dev[/] keeps the same cloud up"
@@ -86,109 +73,86 @@ def main() -> int:
     return 0
 
 
-class DemoError(Exception):
-    """The system did not do what it should have."""
-
-
-def _demonstrate(cloud: LocalCloud) -> None:
+def _set(cloud: LocalCloud) -> Scene:
+    """The cloud with data in it, and this process as an application that enqueues."""
     os.environ.update(cloud.environment)
+    with psycopg.connect(cloud.database_url) as connection:
+        seeded = seed(connection)
+        _store_expired_export(cloud, connection, seeded)
+    up("data of twenty letting agencies (make seed)")
+    return Scene(cloud, seeded, FOLDER)
+
+
+def _store_expired_export(cloud: LocalCloud, connection: psycopg.Connection, seeded: Seeded) -> None:
+    """Make the seeded record's file, which the seed cannot, for cleanup-old-data to find."""
+    row = connection.execute(
+        "UPDATE app.exports SET bucket = %s WHERE id = %s RETURNING key",
+        [cloud.files_bucket, seeded.expired_export_id],
+    ).fetchone()
+    if row is None:
+        raise DemoError("the seeded export is not there")
+    cloud.aws.write(cloud.files_bucket, row[0], b"id\n")
+
+
+def _demonstrate(scene: Scene) -> None:
     out.print(
-        "Enqueueing eight mails; the first two deliveries of the last one are made to fail", soft_wrap=True
+        "Enqueueing eight mails and one of each other job; the last mail is made to fail twice",
+        soft_wrap=True,
     )
-    cloud.mailbox.fail_next(2, status=503, to="unlucky@example.com")
-    sent = [_enqueue(title, email) for title, email in _emails().items()]
+    acts = [Shown(act, _enqueue(act.request)) for act in [*mails(scene), *workers(scene)]]
     try:
-        _watch(sent)
+        _watch(scene, acts)
     finally:
         out.print()  # where there is no terminal, the table ends without one
         database.discard()
-    _save(cloud, sent)
+    scene.save_mails()
+    _tell(scene, acts)
 
 
-def _enqueue(title: str, email: SendEmail) -> Sent:
-    return Sent(enqueue(email, user_id=1, organization_id=1), title, email.to)
+def _enqueue(request: JobRequest) -> UUID:
+    return enqueue(**{field.name: getattr(request, field.name) for field in fields(request)})
 
 
-def _emails() -> dict[str, SendEmail]:
-    now = datetime.now(UTC)
-    data = {
-        "welcome": WelcomeData(name="Ada Lovelace", get_started_url=f"{_APP}/start"),
-        "passwordReset": PasswordResetData(
-            name="Ada Lovelace", reset_url=f"{_APP}/reset?token=demo", expires_at=now + timedelta(hours=1)
-        ),
-        "passwordChanged": PasswordChangedData(
-            name="Ada Lovelace", changed_at=now, reset_url=f"{_APP}/reset?token=demo"
-        ),
-        "emailChange": EmailChangeData(
-            name="Ada Lovelace",
-            old_email="ada@example.com",
-            new_email="lovelace@example.com",
-            confirm_url=f"{_APP}/confirm?token=demo",
-            expires_at=now + timedelta(days=1),
-        ),
-        "teamInvitation": TeamInvitationData(
-            inviter_name="Grace Hopper",
-            inviter_email="grace@example.com",
-            team_name="Compilers",
-            accept_url=f"{_APP}/join?token=demo",
-            expires_at=now + timedelta(days=7),
-        ),
-        "subscriptionCreated": SubscriptionCreatedData(
-            name="Ada Lovelace",
-            plan_name="Team",
-            amount=2900,
-            currency="EUR",
-            interval="month",
-            renews_at=now + timedelta(days=30),
-            billing_url=f"{_APP}/billing",
-        ),
-        "paymentFailed": PaymentFailedData(
-            name="Ada Lovelace",
-            plan_name="Team",
-            amount=2900,
-            currency="EUR",
-            update_payment_url=f"{_APP}/billing/card",
-            failed_at=now,
-        ),
-    }
-    emails = {title: SendEmail(to="ada@example.com", data=each) for title, each in data.items()}
-    unlucky = SendEmail(to="unlucky@example.com", data=WelcomeData(name="Charles Babbage"))
-    return {**emails, "welcome (fails twice)": unlucky}
-
-
-def _watch(sent: list[Sent]) -> None:
-    """Show the jobs as they stand until all have ended. Raises DemoError if one failed or time is up."""
+def _watch(scene: Scene, acts: list[Shown]) -> None:
+    """Show the jobs as they stand until all have ended, and those that they set off. Raises DemoError."""
     deadline = time.monotonic() + _PATIENCE
     with Live(console=out, refresh_per_second=12) as live:
         while True:
-            jobs = _read(sent)
-            live.update(_table(sent, jobs))
-            if all(job.completed_at for job in jobs):
+            jobs = _read(acts)
+            live.update(_table(acts, jobs))
+            if all(job.completed_at for job in jobs) and not scene.rows(_UNFINISHED)[0]["count"]:
                 break
             if time.monotonic() > deadline:
                 raise DemoError(f"not all jobs were completed within {_PATIENCE:.0f} s")
             time.sleep(0.05)
-    if unhappy := [job for job in jobs if job.status != "completed"]:
-        raise DemoError(f"job {unhappy[0].job_id} ended as {unhappy[0].status}: {unhappy[0].error}")
-    if jobs[-1].attempt != 3:
-        raise DemoError(f"the last job was to fail twice and took {jobs[-1].attempt} attempts")
+    _require_success(scene, acts, jobs)
 
 
-def _read(sent: list[Sent]) -> list[Execution]:
+def _require_success(scene: Scene, acts: list[Shown], jobs: list[Execution]) -> None:
+    for each in scene.rows(
+        "SELECT job_id, job_type, status, error FROM job_executions WHERE status IN ('failed', 'cancelled')"
+    ):
+        raise DemoError(f"{each['job_type']} {each['job_id']} ended as {each['status']}: {each['error']}")
+    for act, job in zip((each.act for each in acts), jobs, strict=True):
+        if job.attempt < act.attempts:  # more only says that this machine is busy
+            raise DemoError(f"{act.title} was to take {act.attempts} attempts and took {job.attempt}")
+
+
+def _read(acts: list[Shown]) -> list[Execution]:
     def find(connection: database.Connection) -> list[Execution | None]:
-        return [executions.find(connection, each.job_id) for each in sent]
+        return [executions.find(connection, each.job_id) for each in acts]
 
     return [job for job in database.run(find) if job is not None]
 
 
-def _table(sent: list[Sent], jobs: list[Execution]) -> Table:
+def _table(acts: list[Shown], jobs: list[Execution]) -> Table:
     table = Table(
-        "type", "mail", "status", "attempt", "duration", title="job_executions", title_justify="left"
+        "type", "what", "status", "attempt", "duration", title="job_executions", title_justify="left"
     )
-    for each, job in zip(sent, jobs, strict=True):
+    for each, job in zip(acts, jobs, strict=True):
         colour = _COLOURS.get(job.status, "white")
         attempt = f"{job.attempt} of {job.max_attempts}"
-        table.add_row(job.job_type, each.title, f"[{colour}]{job.status}[/]", attempt, _duration(job))
+        table.add_row(job.job_type, each.act.title, f"[{colour}]{job.status}[/]", attempt, _duration(job))
     return table
 
 
@@ -198,26 +162,14 @@ def _duration(job: Execution) -> str:
     return f"{(job.completed_at - job.created_at).total_seconds():.2f} s"
 
 
-def _save(cloud: LocalCloud, sent: list[Sent]) -> None:
-    """Keep the mails beyond the mailbox's life, and say where they are. Raises DemoError if one is missing."""
-    if len(cloud.mailbox.mails) != len(sent):
-        raise DemoError(f"{len(sent)} mails were sent and the mailbox has {len(cloud.mailbox.mails)}")
-    folder = FOLDER / "mails"
-    folder.mkdir(parents=True)
-    out.print("The mails, as the mailbox got them:")
-    for number, mail in enumerate(cloud.mailbox.mails, 1):
-        path = folder / f"{number}-{_slug(mail.subject)}.html"
-        path.write_text(mail.html or "", "utf-8")
-        path.with_suffix(".txt").write_text(mail.text or "", "utf-8")
-        out.print(f"  {mail.subject:<52} {_shown(path)}", soft_wrap=True)
-
-
-def _slug(subject: str) -> str:
-    return "-".join("".join(c if c.isalnum() else " " for c in subject.lower()).split())[:50]
-
-
-def _shown(path: Path) -> str:
-    return f"[link={path.as_uri()}]{path.relative_to(ROOT)}[/link]"
+def _tell(scene: Scene, acts: list[Shown]) -> None:
+    """Where to see what each job made. Raises DemoError if one of them did not."""
+    table = Table(title="What they made", title_justify="left")
+    table.add_column("type")
+    table.add_column("what, and where", overflow="fold")
+    for each, job in zip(acts, _read(acts), strict=True):
+        table.add_row(job.job_type, each.act.made(scene, job))
+    out.print(table)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ _PORTS = {
     "QSTASH_PORT": 8080,
     "FUNCTIONS_PORT": 9000,
     "MAILBOX_PORT": 8025,
+    "PLATFORMS_PORT": 8026,
     "AWS_PORT": 5005,
 }
 
@@ -88,6 +89,7 @@ def _environment_file(cloud: LocalCloud) -> Iterator[None]:
 def _introduce(cloud: LocalCloud) -> None:
     shown = {
         "mails": cloud.mailbox.url,
+        "platforms": cloud.platforms.url,
         "QStash": cloud.qstash.url,
         "Postgres": cloud.database_url,
         "AWS": cloud.aws.url,

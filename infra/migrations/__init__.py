@@ -55,7 +55,10 @@ def migrate(database_url: str, folder: Path = FOLDER) -> list[str]:
 
     Needs a direct connection, not one through a pooler. Raises MigrationError, psycopg.OperationalError.
     """
-    with psycopg.connect(database_url, autocommit=True, connect_timeout=5) as connection:
+    # Nothing prepared: the URL may be a transaction pooler's.
+    with psycopg.connect(
+        database_url, autocommit=True, connect_timeout=5, prepare_threshold=None
+    ) as connection:
         return list(_apply_missing(connection, migrations(folder)))
 
 

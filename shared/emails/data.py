@@ -4,24 +4,36 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, ConfigDict, EmailStr, Field, HttpUrl, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    ConfigDict,
+    EmailStr,
+    Field,
+    HttpUrl,
+    StringConstraints,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
+from shared.emails.wording import NOT_IN_ONE_LINE
 from shared.envelope import WireModel
 
-# Control characters, line and paragraph separators, and the marks that reverse the text after them: the first two
-# break out of a mail header, the last make "moc.live" read as "evil.com". Joiners stay: names and emoji need them.
-_NOT_IN_ONE_LINE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _NOT_IN_A_URL = re.compile(r"[\s\x00-\x1f\x7f-\x9f]")
 
 
 def _one_line(value: str) -> str:
     """The text, which has no line break or other control character."""
-    if _NOT_IN_ONE_LINE.search(value):
+    if NOT_IN_ONE_LINE.search(value):
         raise PydanticCustomError("one_line", "Input should be one line without control characters")
     return value
+
+
+def _lines(value: str) -> str:
+    """The text's lines but blank ones, which would end a paragraph; it has no other control character."""
+    return "\n".join(_one_line(line.strip()) for line in value.split("\n") if line.strip(" \n"))
 
 
 def _absolute_url(value: str) -> str:
@@ -34,8 +46,15 @@ def _absolute_url(value: str) -> str:
 Text = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), AfterValidator(_one_line)
 ]
+Paragraph = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000), AfterValidator(_lines)
+]
 Url = Annotated[str, StringConstraints(max_length=2048), AfterValidator(_absolute_url)]
 TokenUrl = Annotated[Url, Field(repr=False)]  # opens an account, so it stays out of logs and tracebacks
+DownloadUrl = Annotated[  # presigned by S3: with a Lambda's credentials in it some 2,000 characters long
+    str, StringConstraints(max_length=4096), AfterValidator(_absolute_url), Field(repr=False)
+]
+Count = Annotated[int, Field(ge=0, le=2**53, strict=True)]
 MinorUnits = Annotated[int, Field(ge=0, le=10**12, strict=True)]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{3}$", to_upper=True)]
 LastFour = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}$")]
@@ -51,13 +70,18 @@ class EmailTemplate(StrEnum):
     TEAM_INVITATION = "teamInvitation"
     SUBSCRIPTION_CREATED = "subscriptionCreated"
     PAYMENT_FAILED = "paymentFailed"
+    EXPORT_READY = "exportReady"
+    REPORT_READY = "reportReady"
+    LEAD_MATCHES = "leadMatches"
+    APPLICATION_REMINDER = "applicationReminder"
+    NOTIFICATION = "notification"
 
 
 class EmailData(WireModel):
     """Base of every template's data; the class decides the template.
 
     Names and other texts are one line of at most 100 characters, URLs absolute (http or https) and at most 2048
-    characters long, dates aware of their time zone, amounts whole numbers of the currency's smallest unit.
+    characters long (4096 where they download a file), dates aware of their time zone, amounts whole numbers of the currency's smallest unit.
     """
 
     model_config = ConfigDict(hide_input_in_errors=True)
@@ -162,3 +186,87 @@ class PaymentFailedData(EmailData):
     reason: Text | None = None
     next_attempt_at: AwareDatetime | None = None
     access_ends_at: AwareDatetime | None = None
+
+
+class ExportReadyData(EmailData):
+    """Hands out an export of `rows` rows (`what` of: "Activity log") in a file of `size` bytes, until `expires_at`."""
+
+    template = EmailTemplate.EXPORT_READY
+
+    name: Text
+    what: Text
+    rows: Count
+    size: Count
+    download_url: DownloadUrl
+    expires_at: AwareDatetime
+
+
+class ReportReadyData(EmailData):
+    """Hands out a report on a `period` ("April 2026") until `expires_at`, with up to five sentences of what it says."""
+
+    template = EmailTemplate.REPORT_READY
+
+    name: Text
+    title: Text
+    period: Text
+    download_url: DownloadUrl
+    expires_at: AwareDatetime
+    highlights: list[Text] = Field(default=[], max_length=5)
+
+
+class LeadMatch(WireModel):
+    """One lead that fits a listing: how well, from 0 to 100, and why in a few words."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    lead_name: Text
+    score: int = Field(ge=0, le=100, strict=True)
+    reason: Text
+
+
+class LeadMatchesData(EmailData):
+    """Shows an agent which leads fit a listing: the best one to ten of `total`, the best first."""
+
+    template = EmailTemplate.LEAD_MATCHES
+
+    name: Text
+    listing_title: Text
+    listing_url: Url
+    matches: list[LeadMatch] = Field(min_length=1, max_length=10)
+    total: Count
+
+
+class ApplicationReminderData(EmailData):
+    """Reminds an applicant of what is missing from an application, which may end at `expires_at`.
+
+    Without anything in `missing`, it asks to hand the application in.
+    """
+
+    template = EmailTemplate.APPLICATION_REMINDER
+
+    name: Text
+    listing_title: Text
+    missing: list[Text] = Field(max_length=20)
+    continue_url: TokenUrl
+    expires_at: AwareDatetime | None = None
+
+
+class NotificationData(EmailData):
+    """Tells something in words of the caller's own: one to twenty paragraphs, of at most 2,000 characters each.
+
+    A paragraph may hold line breaks. A button takes both `action_label` and `action_url`.
+    """
+
+    template = EmailTemplate.NOTIFICATION
+
+    title: Text
+    paragraphs: list[Paragraph] = Field(min_length=1, max_length=20)
+    action_label: Text | None = None
+    action_url: Url | None = None
+
+    @model_validator(mode="after")
+    def _a_button_has_both(self) -> Self:
+        """Neither a button that leads nowhere nor one without a word."""
+        if (self.action_label is None) != (self.action_url is None):
+            raise PydanticCustomError("half_a_button", "actionLabel and actionUrl go together")
+        return self

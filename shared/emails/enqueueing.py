@@ -10,11 +10,16 @@ from uuid import UUID
 
 from shared.dispatcher import enqueue
 from shared.emails.data import (
+    ApplicationReminderData,
     EmailChangeData,
     EmailData,
+    ExportReadyData,
+    LeadMatchesData,
+    NotificationData,
     PasswordChangedData,
     PasswordResetData,
     PaymentFailedData,
+    ReportReadyData,
     SubscriptionCreatedData,
     TeamInvitationData,
     WelcomeData,
@@ -68,3 +73,8 @@ enqueue_email_change = Enqueue(EmailChangeData)
 enqueue_team_invitation = Enqueue(TeamInvitationData)
 enqueue_subscription_created = Enqueue(SubscriptionCreatedData)
 enqueue_payment_failed = Enqueue(PaymentFailedData)
+enqueue_export_ready = Enqueue(ExportReadyData)
+enqueue_report_ready = Enqueue(ReportReadyData)
+enqueue_lead_matches = Enqueue(LeadMatchesData)
+enqueue_application_reminder = Enqueue(ApplicationReminderData)
+enqueue_notification = Enqueue(NotificationData)

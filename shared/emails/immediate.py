@@ -7,11 +7,16 @@ from typing import Generic, TypeVar
 from uuid import uuid4
 
 from shared.emails.data import (
+    ApplicationReminderData,
     EmailChangeData,
     EmailData,
+    ExportReadyData,
+    LeadMatchesData,
+    NotificationData,
     PasswordChangedData,
     PasswordResetData,
     PaymentFailedData,
+    ReportReadyData,
     SubscriptionCreatedData,
     TeamInvitationData,
     WelcomeData,
@@ -49,3 +54,8 @@ send_email_change = Send(EmailChangeData)
 send_team_invitation = Send(TeamInvitationData)
 send_subscription_created = Send(SubscriptionCreatedData)
 send_payment_failed = Send(PaymentFailedData)
+send_export_ready = Send(ExportReadyData)
+send_report_ready = Send(ReportReadyData)
+send_lead_matches = Send(LeadMatchesData)
+send_application_reminder = Send(ApplicationReminderData)
+send_notification = Send(NotificationData)

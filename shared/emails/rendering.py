@@ -13,7 +13,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, select_autoescape
 
 from shared.emails.data import EmailTemplate
-from shared.emails.wording import day, moment, money
+from shared.emails.wording import day, file_size, moment, money, number
 from shared.jobs.send_email import SendEmail
 from shared.settings import EmailSettings
 
@@ -25,7 +25,7 @@ _ENVIRONMENT = Environment(
     lstrip_blocks=True,
     auto_reload=False,
 )
-_ENVIRONMENT.filters.update(day=day, moment=moment, money=money)
+_ENVIRONMENT.filters.update(day=day, file_size=file_size, moment=moment, money=money, number=number)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,44 +2,42 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
-from pydantic import (
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
-    EmailStr,
-    Field,
-    Tag,
-    ValidationError,
-    ValidationInfo,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
-    model_validator,
-)
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic import ConfigDict, Discriminator, EmailStr, Field, Tag, model_validator
 
 from shared.emails.data import (
+    ApplicationReminderData,
     EmailChangeData,
     EmailData,
     EmailTemplate,
+    ExportReadyData,
+    LeadMatchesData,
+    NotificationData,
     PasswordChangedData,
     PasswordResetData,
     PaymentFailedData,
+    ReportReadyData,
     SubscriptionCreatedData,
     TeamInvitationData,
     WelcomeData,
 )
 from shared.envelope import Payload
+from shared.labelled import UNLABEL, label_of, labelled_by
 from shared.registry import JobType
 
 __all__ = [
+    "ApplicationReminderData",
     "EmailChangeData",
     "EmailData",
     "EmailTemplate",
+    "ExportReadyData",
+    "LeadMatchesData",
+    "NotificationData",
     "PasswordChangedData",
     "PasswordResetData",
     "PaymentFailedData",
+    "ReportReadyData",
     "SendEmail",
     "SubscriptionCreatedData",
     "TeamInvitationData",
@@ -47,59 +45,21 @@ __all__ = [
 ]
 
 
-class _Labelled(NamedTuple):
-    """Data on its way into the union, with the template that says which model must read it."""
-
-    template: EmailTemplate
-    data: object
-
-
-def _template_of(value: _Labelled | EmailData) -> EmailTemplate:
-    return value.template
-
-
-def _unlabelled(value: object) -> object:
-    return value.data if isinstance(value, _Labelled) else value
-
-
-def _read_as_template_says(
-    value: object, read_union: ValidatorFunctionWrapHandler, fields: ValidationInfo
-) -> object:
-    """Validate the data as the payload's template says, natively: tolerance for unknown fields reaches it.
-
-    pydantic puts a union's label into the path of its errors (`data.welcome.name`); callers know no such field.
-    """
-    template = fields.data.get("template")
-    if template is None:
-        return value  # the template itself is wrong, and that is the error to report
-    try:
-        return read_union(_Labelled(template, value))
-    except ValidationError as error:
-        raise ValidationError.from_exception_data(error.title, _without_label(error)) from None
-
-
-def _without_label(error: ValidationError) -> list[InitErrorDetails]:
-    return [
-        InitErrorDetails(
-            type=PydanticCustomError(each["type"], "{message}", {"message": each["msg"]}),
-            loc=each["loc"][1:],
-            input=each["input"],
-        )
-        for each in error.errors()
-    ]
-
-
-_Untag = BeforeValidator(_unlabelled)
 AnyEmailData = Annotated[
-    Annotated[WelcomeData, _Untag, Tag(EmailTemplate.WELCOME)]
-    | Annotated[PasswordResetData, _Untag, Tag(EmailTemplate.PASSWORD_RESET)]
-    | Annotated[PasswordChangedData, _Untag, Tag(EmailTemplate.PASSWORD_CHANGED)]
-    | Annotated[EmailChangeData, _Untag, Tag(EmailTemplate.EMAIL_CHANGE)]
-    | Annotated[TeamInvitationData, _Untag, Tag(EmailTemplate.TEAM_INVITATION)]
-    | Annotated[SubscriptionCreatedData, _Untag, Tag(EmailTemplate.SUBSCRIPTION_CREATED)]
-    | Annotated[PaymentFailedData, _Untag, Tag(EmailTemplate.PAYMENT_FAILED)],
-    Discriminator(_template_of),
-    WrapValidator(_read_as_template_says),
+    Annotated[WelcomeData, UNLABEL, Tag(EmailTemplate.WELCOME)]
+    | Annotated[PasswordResetData, UNLABEL, Tag(EmailTemplate.PASSWORD_RESET)]
+    | Annotated[PasswordChangedData, UNLABEL, Tag(EmailTemplate.PASSWORD_CHANGED)]
+    | Annotated[EmailChangeData, UNLABEL, Tag(EmailTemplate.EMAIL_CHANGE)]
+    | Annotated[TeamInvitationData, UNLABEL, Tag(EmailTemplate.TEAM_INVITATION)]
+    | Annotated[SubscriptionCreatedData, UNLABEL, Tag(EmailTemplate.SUBSCRIPTION_CREATED)]
+    | Annotated[PaymentFailedData, UNLABEL, Tag(EmailTemplate.PAYMENT_FAILED)]
+    | Annotated[ExportReadyData, UNLABEL, Tag(EmailTemplate.EXPORT_READY)]
+    | Annotated[ReportReadyData, UNLABEL, Tag(EmailTemplate.REPORT_READY)]
+    | Annotated[LeadMatchesData, UNLABEL, Tag(EmailTemplate.LEAD_MATCHES)]
+    | Annotated[ApplicationReminderData, UNLABEL, Tag(EmailTemplate.APPLICATION_REMINDER)]
+    | Annotated[NotificationData, UNLABEL, Tag(EmailTemplate.NOTIFICATION)],
+    Discriminator(label_of),
+    labelled_by("template"),
 ]
 
 

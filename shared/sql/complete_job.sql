@@ -2,6 +2,7 @@
 UPDATE job_executions
 SET status = 'completed',
     result = %(result)s::jsonb,
+    result_key = %(result_key)s,
     error = NULL,
     lease_expires_at = NULL,
     completed_at = clock_timestamp(),

@@ -1,1 +1,1 @@
-SELECT {execution} FROM job_executions ORDER BY created_at DESC LIMIT %(limit)s
+SELECT {listed} FROM job_executions ORDER BY created_at DESC LIMIT %(limit)s

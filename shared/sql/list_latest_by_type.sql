@@ -1,1 +1,1 @@
-SELECT {execution} FROM job_executions WHERE job_type = %(job_type)s ORDER BY created_at DESC LIMIT %(limit)s
+SELECT {listed} FROM job_executions WHERE job_type = %(job_type)s ORDER BY created_at DESC LIMIT %(limit)s

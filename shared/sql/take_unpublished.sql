@@ -8,7 +8,7 @@ WITH due AS (
     FOR UPDATE SKIP LOCKED
 )
 UPDATE job_executions
-SET publish_after = clock_timestamp() + interval '1 minute'
+SET publish_after = clock_timestamp() + interval '30 seconds'
 FROM due
 WHERE job_executions.job_id = due.job_id
 RETURNING {unpublished}

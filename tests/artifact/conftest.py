@@ -15,7 +15,17 @@ import pytest
 from tests.artifact.template import ROOT
 
 _BUILD = ROOT / ".aws-sam" / "tests" / "build"
-_SOURCES = ("template.yaml", "samconfig.toml", "Makefile", "requirements.txt", "shared", "functions")
+_SOURCES = (
+    "template.yaml",
+    "samconfig.toml",
+    "Makefile",
+    "requirements.txt",
+    "shared",
+    "functions",
+    "infra/__init__.py",
+    "infra/migrations",
+    "infra/schedules",
+)
 # Runs in the SAM CLI's environment, which has AWS's own transform.
 _TRANSLATE = """
 import json, sys

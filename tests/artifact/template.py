@@ -16,6 +16,9 @@ SAMPLES = {
     "DatabaseSecret": "sample-DatabaseSecret",
     "QStashSecret": "sample-QStashSecret",
     "ResendSecret": "sample-ResendSecret",
+    "PayloadSecret": "sample-PayloadSecret",
+    "SyndicationSecret": "sample-SyndicationSecret",
+    "FilesBucket": "sample-files",
 }
 TEMPLATE = Template()
 

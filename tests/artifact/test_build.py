@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 from collections.abc import Iterator
@@ -65,17 +66,30 @@ def test_function_holds_its_own_folder_only(function: Function, build: Path) -> 
     assert held - {"__pycache__"} == {"__init__.py", function.folder}
 
 
+@pytest.fixture(scope="session")
+def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What Lambda's runtime brings beside Python: boto3 and what it needs, all of it pure Python."""
+    folder = tmp_path_factory.mktemp("runtime")
+    for name in ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six"):
+        source = importlib.util.find_spec(name)
+        assert source is not None
+        assert source.origin is not None
+        path = Path(source.origin).parent if source.submodule_search_locations else Path(source.origin)
+        (folder / path.name).symlink_to(path)
+    return folder
+
+
 @each_function
 def test_handler_imports_on_lambda(
-    function: Function, build: Path, layer: Path, python_313: str | None
+    function: Function, build: Path, layer: Path, runtime: Path, python_313: str | None
 ) -> None:
-    """With what the artifact and the layer hold and no other package, under the template's environment."""
+    """With what the artifact, the layer and the runtime hold and no other package, under the template's environment."""
     if python_313 is None:
         pytest.skip("no Python 3.13 here: set PY313=/path/to/python3.13 to import what is deployed")
     module, _, attribute = str(function.properties["Handler"]).rpartition(".")
     environment = sample_environment(function) | {
         "PATH": os.environ["PATH"],
-        "PYTHONPATH": f"{build / function.resource}{os.pathsep}{layer}",
+        "PYTHONPATH": os.pathsep.join(map(str, (build / function.resource, layer, runtime))),
         "AWS_REGION": "eu-central-1",
         "AWS_LAMBDA_FUNCTION_NAME": function.resource,
         "AWS_LAMBDA_LOG_LEVEL": "INFO",

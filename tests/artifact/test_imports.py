@@ -20,12 +20,23 @@ MAIL = {
     "requests",
     "jinja2",
 }  # resend takes httpx too where it finds it, and the layer has it for qstash
+FILES = {"boto3", "botocore.session"}
 CLIENTS = {"qstash", "httpx", "requests"}
 
 #                     must load    must not load
 TABLE = {
     "send_email":     (MAIL,       DEAR | {"qstash"}),
+    "send_notification": (MAIL,    DEAR | {"qstash"}),
+    "send_reminder":  ({"qstash"}, DEAR | {"resend", "jinja2"}),
+    "syndicate_listing": ({"httpx"}, DEAR | MAIL | {"qstash"}),
+    "crm_match":      (set[str](), DEAR | MAIL | CLIENTS),
+    "export_data":    (FILES,      (DEAR - FILES) | MAIL | CLIENTS),
+    "generate_report": (FILES,     (DEAR - FILES) | MAIL | CLIENTS | {"reportlab"}),
+    "cleanup_old_data": (FILES,    (DEAR - FILES) | MAIL | CLIENTS),
+    "process_webhook": (set[str](), DEAR | MAIL | CLIENTS),
+    "process_stripe_webhook": (set[str](), DEAR | MAIL | CLIENTS),
     "record_failure": (set[str](), DEAR | MAIL),
+    "provision":              ({"qstash", "httpx"}, DEAR | MAIL),
     "reconcile":      (set[str](), DEAR | MAIL),
 }  # fmt: skip
 

@@ -8,10 +8,14 @@ from typing import Any
 
 from tests.chaos.stage import Stage
 
-_DONE = ("given_back", "gone", "published", "told")
+_DONE = ("given_back", "dead_letters_settled", "gone", "published", "told")
 _END_WAITS = """
 UPDATE job_executions SET publish_after = least(publish_after, now())
 WHERE status IN ('pending', 'retrying') AND published_at IS NULL
+"""
+_END_RESERVATIONS = """
+UPDATE job_executions SET publish_after = least(publish_after, now())
+WHERE status = 'failed' AND failure_callback IS NOT NULL AND failure_called_at IS NULL
 """
 _END_PATIENCE = (
     "UPDATE job_executions SET deliver_by = least(deliver_by, now()) WHERE status IN ('pending', 'retrying')"
@@ -58,6 +62,7 @@ def pass_time(stage: Stage) -> None:
     if not stage.busy():
         stage.execute(_END_LEASES, [row["then"]])
     stage.execute(_END_WAITS)
+    stage.execute(_END_RESERVATIONS)
     if stage.cloud.qstash.pending() == 0:
         stage.execute(_END_PATIENCE)
 
@@ -75,5 +80,5 @@ def _is_over(stage: Stage, done: dict[str, Any] | None) -> bool:
 def _describe(stage: Stage) -> str:
     rows = stage.execute(f"{_UNFINISHED} LIMIT 20")
     return "\n".join(
-        [f"QStash holds {stage.cloud.qstash.pending()}; unfinished:", *(str(row) for row in rows)]
+        ["unfinished:", *(str(row) for row in rows), "QStash holds:", *stage.describe_qstash()[:20]]
     )

@@ -1,4 +1,4 @@
-"""What can be broken, and the scenarios that say what breaks together."""
+"""What can be broken, one moment at a time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from uuid import UUID
@@ -18,30 +18,62 @@ from uuid import UUID
 import psycopg
 
 from infra.template import ROOT
-from tests.chaos.producer import Promises, wishes_of
-from tests.chaos.stage import CONNECTIONS, WORKER, Stage
+from shared.fault_points import FaultPoint
+from tests.chaos import clock, doom
+from tests.chaos.producer import errands_of
+from tests.chaos.promises import Promises, Step
+from tests.chaos.stage import CONNECTIONS, OTHERS, WORKER, Stage
 
 _CHILDREN = 2  # at once; there may be few cores
+_PATIENCE = 5.0  # seconds that a moment waits for deliveries
+_STEPS: tuple[Step, ...] = (
+    "accepted",
+    "rolled back",
+    "cancelling",
+    "cancelled",
+    "too late to cancel",
+)
+_BY_WORD = {step.replace(" ", "-"): step for step in _STEPS}
+Moment = Callable[["Breaker"], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """Something on which a sweep hangs was broken; seconds since 1970."""
+
+    begin: float
+    end: float
 
 
 class Breaker:
-    """Breaks things on one stage. `injected` counts, by the fault's name; a fault that hit nothing does not count."""
+    """Breaks things on one stage. `injected` counts, by the fault's name; a fault that hit nothing does not count.
+
+    Between two moments there are at least `deliveries_apart` deliveries, or five seconds. In `real_time` no fault brings
+    a sweep with it or sets a clock back at once.
+    """
 
     def __init__(self, stage: Stage, promises: Promises, chance: random.Random, name: str) -> None:
         self.stage, self.promises, self.chance, self.name = stage, promises, chance, name
         self.injected: Counter[str] = Counter()
+        self.outages: list[Outage] = []
+        self.real_time, self.deliveries_apart = False, 1
         self._children: list[threading.Thread] = []
+        self._delivered = stage.starts[WORKER]
 
-    # --- moments ------------------------------------------------------------------------------------------
+    # --- processes ----------------------------------------------------------------------------------------
 
     def kill_function(self) -> None:
         """SIGKILL a process in the middle of an invocation."""
-        functions = [WORKER] * 6 + ["record-failure", "reconcile"]
+        functions = [WORKER] * 6 + list(OTHERS)
         self.chance.shuffle(functions)
         deadline = time.monotonic() + 2.0
         while time.monotonic() < deadline:
             for function in dict.fromkeys(functions):
-                if self.stage.busy(function) and self._kill_soon(function):
+                if (
+                    function not in self.stage.spared
+                    and self.stage.busy(function)
+                    and self._kill_soon(function)
+                ):
                     return
             time.sleep(0.002)
 
@@ -62,6 +94,63 @@ class Breaker:
             return False
         return True
 
+    def kill_at_point(self) -> None:
+        """Have a process of each function, and at times a producer, die at a fault point."""
+        for function in {WORKER, *OTHERS} - self.stage.spared:
+            doom.order(self.stage.doom_file(function), self._points())
+        if self.chance.random() < 0.25:
+            self._start_producer([point.name for point, _times in self._points()], self.chance.randint(1, 4))
+
+    def _points(self) -> list[tuple[FaultPoint, int]]:
+        """A few of all there are, those first that have been hit least."""
+        hits = self.stage.hits
+        points = sorted(FaultPoint, key=lambda point: (hits[point.name], self.chance.random()))
+        rare = self.chance.sample(points[: len(points) // 2 + 1], 5)
+        return [(point, self.chance.choice([1, 1, 2, 3])) for point in rare]
+
+    def kill_producer(self) -> None:
+        """A producer in a process of its own is killed at any moment."""
+        self._start_producer([], 1, self.chance.uniform(0.01, 0.5))
+
+    def _start_producer(self, points: Sequence[str], times: int, moment: float | None = None) -> None:
+        """A producer's word counts also if it is killed, `moment` seconds after its first or at a fault point."""
+        if sum(child.is_alive() for child in self._children) >= _CHILDREN:
+            return
+        seed, jobs, pause = f"{self.name}/child{len(self._children)}", 25, 0.01
+        command = [sys.executable, "-m", "tests.chaos.producer", "--seed", seed, "--jobs", str(jobs)]
+        command += ["--pause", str(pause), "--times", str(times)]
+        command += ["--die-at", *points] if points else []
+        self.promises.expect(errands_of(seed, jobs, pause))
+        listener = threading.Thread(target=self._listen, args=(command, moment))
+        self._children.append(listener)
+        listener.start()
+
+    def _listen(self, command: list[str], moment: float | None) -> None:
+        doom_timer = threading.Timer(moment or 0.0, lambda: None)
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as child:
+            assert child.stdout is not None
+            for number, line in enumerate(child.stdout):
+                if number == 0 and moment is not None:
+                    doom_timer = threading.Timer(moment, child.kill)
+                    doom_timer.start()
+                self._hear(line)
+        doom_timer.cancel()
+        if child.returncode == -signal.SIGKILL:
+            self.injected["producer killed"] += 1
+        elif child.returncode:
+            self.promises.broken.append(f"a producer ended with {child.returncode}")
+
+    def _hear(self, line: str) -> None:
+        if not line.endswith("\n"):
+            return
+        match line.split():
+            case ["accepted", tag, job_id]:
+                self.promises.tell("accepted", tag, UUID(job_id))
+            case [word, tag, _] if word in _BY_WORD:
+                self.promises.tell(_BY_WORD[word], tag)
+
+    # --- what they stand on -------------------------------------------------------------------------------
+
     def restart_postgres(self) -> None:
         """Stop Postgres as a crash does, and start it again."""
         self._take_postgres_away(self.chance.uniform(0, 0.4))
@@ -73,24 +162,27 @@ class Breaker:
         self.injected["Postgres down until QStash gave up"] += 1
 
     def _take_postgres_away(self, seconds: float) -> None:
-        self.stage.postgres.stop(immediate=True)
-        time.sleep(seconds)
-        self.stage.postgres.start()
+        with self._outage():
+            self.stage.postgres.stop(immediate=True)
+            time.sleep(seconds)
+            self.stage.postgres.start()
 
     def sever_sockets(self) -> None:
         """Let the functions' connections to Postgres go dead."""
-        self.injected["sockets gone dead"] += self.stage.sever(forever=self.chance.random() < 0.25)
+        with self._outage():
+            self.injected["sockets gone dead"] += self.stage.sever(forever=self.chance.random() < 0.25)
 
     def stop_qstash(self) -> None:
         """QStash is down for a moment; requests under way are broken off."""
-        self.stage.call(self.stage.cloud.qstash.stop())
-        time.sleep(self.chance.uniform(0.1, 0.6))
-        self.stage.call(self.stage.cloud.qstash.start())
+        with self._outage():
+            self.stage.call(self.stage.cloud.qstash.stop())
+            time.sleep(self.chance.uniform(0.1, 0.6))
+            self.stage.call(self.stage.cloud.qstash.start())
         self.injected["QStash down"] += 1
 
     def exhaust_connections(self) -> None:
         """Take all connections that Postgres has, for a moment."""
-        with ExitStack() as taken, suppress(psycopg.OperationalError):
+        with self._outage(), ExitStack() as taken, suppress(psycopg.OperationalError):
             try:
                 for _ in range(CONNECTIONS):
                     taken.enter_context(
@@ -100,44 +192,15 @@ class Breaker:
                 self.injected["Postgres connections exhausted"] += 1
                 time.sleep(self.chance.uniform(0.1, 0.4))
 
-    def kill_producer(self) -> None:
-        """A producer in a process of its own, killed at a step of enqueue or at any moment; its word counts."""
-        if sum(child.is_alive() for child in self._children) >= _CHILDREN:
-            return
-        seed, count = f"{self.name}/child{len(self._children)}", 40
-        command = [sys.executable, "-m", "tests.chaos.producer", "--seed", seed, "--count", str(count)]
-        step = self.chance.choice(["publish", "stamp", None])
-        if step is not None:
-            command += ["--die-at", step, "--calls", str(self.chance.randint(1, 12))]
-        self.promises.wishes |= {wanted.tag: wanted for wanted in wishes_of(seed, count)}
-        moment = self.chance.uniform(0.01, 0.5) if step is None else None
-        listener = threading.Thread(target=self._listen, args=(command, moment))
-        self._children.append(listener)
-        listener.start()
+    @contextmanager
+    def _outage(self) -> Iterator[None]:
+        begin = time.time()
+        try:
+            yield
+        finally:
+            self.outages.append(Outage(begin, time.time()))
 
-    def _listen(self, command: list[str], moment: float | None) -> None:
-        """Hear a producer to its end, which comes `moment` seconds after its first word if it does not end itself."""
-        doom = threading.Timer(moment or 0.0, lambda: None)
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as child:
-            assert child.stdout is not None
-            for number, line in enumerate(child.stdout):
-                if number == 0 and moment is not None:
-                    doom = threading.Timer(moment, child.kill)
-                    doom.start()
-                self._hear(line)
-        doom.cancel()
-        if child.returncode == -signal.SIGKILL:
-            self.injected["producer killed"] += 1
-        elif child.returncode:
-            self.promises.broken.append(f"a producer ended with {child.returncode}")
-
-    def _hear(self, line: str) -> None:
-        words = line.split()
-        match words:
-            case ["accepted", tag, job_id] if line.endswith("\n"):
-                self.promises.tell("accepted", tag, UUID(job_id))
-            case ["rolled-back", tag, _]:
-                self.promises.tell("rolled back", tag, None)
+    # --- how it behaves -----------------------------------------------------------------------------------
 
     def end_leases_early(self) -> None:
         """Take the lease of attempts that are running, and have the jobs run again: the old ones are stale now."""
@@ -148,7 +211,8 @@ class Breaker:
             )
             if taken:
                 self.injected["leases taken from running attempts"] += len(taken)
-                self.stage.reconcile()
+                if not self.real_time:
+                    self.stage.reconcile()
                 return
             time.sleep(0.005)
 
@@ -163,9 +227,16 @@ class Breaker:
         self.stage.set_concurrency(2)
         self.injected["throttled (times it was set)"] += 1
 
+    def unthrottle(self) -> None:
+        """As many environments as before from now on, and one delivery of each message."""
+        self.stage.set_concurrency(None)
+        self.stage.cloud.qstash.faults.clear()
+
     def skew_clocks(self) -> None:
-        """The functions' clocks are up to half a minute off from now on."""
-        self.stage.set_skew(self.chance.choice([-30.0, 30.0, 15.0]))
+        """Three clocks are each up to half a minute off from now on."""
+        most = clock.MOST
+        ahead = [self.chance.choice([-most, most, self.chance.uniform(-most, most)]) for _ in range(3)]
+        self.stage.set_clocks(*ahead, at_once=not self.real_time)
         self.injected["clocks skewed (times it was set)"] += 1
 
     def drop_callbacks(self) -> None:
@@ -176,28 +247,29 @@ class Breaker:
     # ------------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def breaking(self, scenario: Scenario, pace: float) -> Iterator[None]:
+    def breaking(self, moments: Sequence[Moment], lasting: Sequence[Moment], pace: float) -> Iterator[None]:
         """Break things at random moments while the block runs, `pace` seconds apart on average; then mend all."""
-        for lasting in scenario.lasting:
-            lasting(self)
+        for each in lasting:
+            each(self)
         over = threading.Event()
         failed: list[BaseException] = []
 
         def work() -> None:
             try:
                 while not over.wait(self.chance.uniform(0.2 * pace, 1.8 * pace)):
-                    self.chance.choice(scenario.moments)(self)
+                    self._await_deliveries(over)
+                    self.chance.choice(moments)(self)
             except BaseException as error:
                 failed.append(error)
 
         thread = threading.Thread(target=work, name="chaos")
-        if scenario.moments:
+        if moments:
             thread.start()
         try:
             yield
         finally:
             over.set()
-            if scenario.moments:
+            if moments:
                 thread.join()
             self._mend()
             for child in self._children:
@@ -205,60 +277,18 @@ class Breaker:
         if failed:
             raise RuntimeError("the chaos itself broke") from failed[0]
 
+    def _await_deliveries(self, over: threading.Event) -> None:
+        """Let a machine that is slow get on with what was broken, or it does nothing but start processes."""
+        deadline = time.monotonic() + _PATIENCE
+        while (
+            self.stage.starts[WORKER] - self._delivered < self.deliveries_apart
+            and time.monotonic() < deadline
+        ):
+            if over.wait(0.02):
+                break
+        self._delivered = self.stage.starts[WORKER]
+
     def _mend(self) -> None:
-        self.stage.cloud.qstash.faults.clear()
-        self.stage.set_concurrency(None)
-        self.stage.set_skew(0.0)
-
-
-Moment = Callable[[Breaker], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Scenario:
-    """Faults that happen at random moments, and those that last as long as the load.
-
-    `never`: types of recorded errors that these faults must not lead to.
-    """
-
-    moments: tuple[Moment, ...] = ()
-    lasting: tuple[Moment, ...] = ()
-    never: tuple[str, ...] = ()
-
-
-_EVERYTHING = Scenario(
-    moments=(
-        *[Breaker.kill_function] * 5,
-        Breaker.restart_postgres,
-        Breaker.keep_postgres_down,
-        Breaker.sever_sockets,
-        Breaker.stop_qstash,
-        Breaker.exhaust_connections,
-        Breaker.kill_producer,
-        Breaker.duplicate,
-        Breaker.throttle,
-        Breaker.skew_clocks,
-        Breaker.drop_callbacks,
-    )
-)
-SCENARIOS = {
-    "kills": Scenario(moments=(Breaker.kill_function,)),
-    "postgres": Scenario(moments=(Breaker.restart_postgres,)),
-    "sockets": Scenario(moments=(Breaker.sever_sockets,)),
-    "qstash": Scenario(moments=(Breaker.stop_qstash,)),
-    "duplicates": Scenario(
-        moments=(Breaker.duplicate,), lasting=(Breaker.duplicate,), never=("AttemptLost",)
-    ),
-    "producers": Scenario(moments=(Breaker.kill_producer,)),
-    "callbacks": Scenario(
-        moments=(Breaker.keep_postgres_down, Breaker.kill_function), lasting=(Breaker.drop_callbacks,)
-    ),
-    "clocks": Scenario(
-        moments=(Breaker.skew_clocks,),
-        lasting=(Breaker.skew_clocks,),
-        never=("AttemptLost", "DeliveryFailed"),
-    ),
-    "throttling": Scenario(moments=(Breaker.exhaust_connections,), lasting=(Breaker.throttle,)),
-    "fencing": Scenario(moments=(Breaker.end_leases_early,), lasting=(Breaker.duplicate,)),
-    "all": _EVERYTHING,
-}
+        self.unthrottle()
+        for function in (WORKER, *OTHERS):
+            self.stage.pardon(function)

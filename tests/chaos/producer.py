@@ -1,4 +1,4 @@
-"""Producers: what they want run, how they ask for it, and what they have been promised.
+"""Producers: they ask for what is wanted, in every way there is, and tell what they are told.
 
 `python -m tests.chaos.producer` is one in a process of its own, to be killed.
 """
@@ -7,116 +7,47 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import random
-import signal
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import psycopg
 
-from shared import database, dispatcher, publishing, relay
-from shared.errors import DatabaseUnavailable
-from tests.chaos.jobs import Effect, Ending
+from shared import database, dispatcher, publishing
+from shared.dispatcher import JobRequest
+from shared.errors import DatabaseUnavailable, JobHasEnded
+from shared.fault_points import FaultPoint
+from tests.chaos import clock, doom, jobs
+from tests.chaos.promises import Promises, Step
+from tests.chaos.wishes import Errand, Wish, errands
 
-Way = Literal["plain", "keyed", "transaction", "bare", "rolled back"]
-Step = Literal["trying", "accepted", "rolled back"]
 Tell = Callable[[Step, str, UUID | None], None]
-PLENTY = 50  # retries of a job that must succeed
-_ENDINGS: dict[Ending, str] = {
-    "completes": "completed",
-    "raises": "completed",
-    "retries": "completed",
-    "fails": "failed",
-    "cancels": "cancelled",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """One job that a producer will ask for. `ends_as` is the status it must get, whatever breaks."""
-
-    payload: Effect
-    way: Way
-    delay: float | None
-    retries: int
-    pause: float
-
-    @property
-    def tag(self) -> str:
-        return self.payload.tag
-
-    @property
-    def ends_as(self) -> str:
-        return "failed" if self.payload.unlucky > self.retries else _ENDINGS[self.payload.ends]
-
-
-@dataclass(slots=True)
-class Promises:
-    """What producers have been told. A tag that was tried and never answered may have been accepted or not."""
-
-    wishes: dict[str, Wish] = field(default_factory=dict)
-    accepted: dict[str, UUID] = field(default_factory=dict)
-    rolled_back: set[str] = field(default_factory=set)
-    broken: list[str] = field(default_factory=list)
-
-    def tell(self, step: Step, tag: str, job_id: UUID | None) -> None:
-        """Take note of a producer's word."""
-        if step == "rolled back":
-            self.rolled_back.add(tag)
-        elif step == "accepted" and job_id is not None:
-            known = self.accepted.setdefault(tag, job_id)
-            if known != job_id:
-                self.broken.append(f"{tag}: one idempotency key, two jobs: {known} and {job_id}")
-
-
-def wish(chance: random.Random, tag: str, pause: float) -> Wish:
-    """A seeded random wish."""
-    endings: list[Ending] = ["completes", "raises", "retries", "fails", "cancels"]
-    ends = chance.choices(endings, [12, 4, 2, 2, 1])[0]
-    doomed = chance.random() < 0.05
-    unlucky = 9 if doomed else chance.randint(1, 2)
-    payload = Effect(
-        tag=tag,
-        ends="raises" if doomed else ends,
-        unlucky=unlucky if doomed or ends in {"raises", "retries"} else 0,
-        milliseconds=chance.choice([0, 0, 2, 5, 20, 60, 150]),
-    )
-    ways: list[Way] = ["plain", "keyed", "transaction", "bare", "rolled back"]
-    return Wish(
-        payload=payload,
-        way=chance.choices(ways, [10, 4, 4, 1, 2])[0],
-        delay=chance.choice([0.3, 1.0]) if chance.random() < 0.1 else None,
-        retries=2 if doomed else PLENTY,
-        pause=chance.uniform(0, 2 * pause),
-    )
+CALLBACK = "CHAOS_CALLBACK"  # the URL that failure callbacks go to
 
 
 class Producer:
-    """Asks for jobs, one after the other, and tells what it is told."""
+    """Does one errand after the other, and tells what it is told."""
 
     def __init__(self, tell: Tell) -> None:
         self._tell = tell
         self._connection: psycopg.Connection[Any] | None = None
 
-    def ask(self, wanted: Wish) -> None:
-        """Ask for one job. Never raises for what may break."""
-        time.sleep(wanted.pause)
-        self._tell("trying", wanted.tag, None)
+    def do(self, errand: Errand) -> None:
+        """Do one errand. Never raises for what may break."""
+        time.sleep(errand.pause)
         try:
-            job_id = self._ask(wanted)
+            self._do(errand)
         except (DatabaseUnavailable, psycopg.Error):
             self.close()
             time.sleep(0.1)
-        else:
-            if job_id is not None:
-                self._tell("accepted", wanted.tag, job_id)
 
     def close(self) -> None:
         """Let its connection go."""
@@ -124,25 +55,52 @@ class Producer:
         if connection is not None:
             connection.close()
 
-    def _ask(self, wanted: Wish) -> UUID | None:
-        match wanted.way:
-            case "plain":
-                return dispatcher.enqueue(wanted.payload, delay=wanted.delay, retries=wanted.retries)
+    def _do(self, errand: Errand) -> None:
+        wish = errand.wishes[0]
+        match errand.way:
+            case "plain" | "chain" | "replayed":
+                self._accepted([wish], [_enqueue(wish)])
             case "keyed":
-                self._tell("accepted", wanted.tag, _insist(wanted))
-                return _insist(wanted)
+                self._accepted([wish], [_insist(wish)])
+                self._accepted([wish], [_insist(wish)])
             case "transaction":
                 with dispatcher.transaction(self._connected()) as connection:
-                    return _order(connection, wanted)
+                    job_id = _order(connection, wish)
+                self._accepted([wish], [job_id])
             case "bare":
                 with self._connected().transaction():
-                    return _order(self._connected(), wanted)
+                    job_id = _order(self._connected(), wish)
+                self._accepted([wish], [job_id])
             case "rolled back":
-                self._tell("rolled back", wanted.tag, None)
+                self._tell("rolled back", wish.tag, None)
                 with suppress(_ChangedMind), dispatcher.transaction(self._connected()) as connection:
-                    _order(connection, wanted)
+                    _order(connection, wish)
                     raise _ChangedMind
-        return None
+            case "many":
+                told = dispatcher.enqueue_many(_request(each) for each in errand.wishes)
+                self._accepted(errand.wishes, [each.job_id for each in told])
+            case "batch":
+                *members, then = errand.wishes
+                batch = dispatcher.enqueue_batch([_request(each) for each in members], _request(then))
+                self._accepted(errand.wishes, [*batch.job_ids, batch.then_job_id])
+            case "cancelled":
+                job_id = _enqueue(wish)
+                self._accepted([wish], [job_id])
+                self._cancel(wish.tag, job_id, errand.chance)
+
+    def _accepted(self, wishes: Sequence[Wish], job_ids: Sequence[UUID]) -> None:
+        for wish, job_id in zip(wishes, job_ids, strict=True):
+            self._tell("accepted", wish.tag, job_id)
+
+    def _cancel(self, tag: str, job_id: UUID, chance: float) -> None:
+        time.sleep(max(0.0, chance - 0.3))
+        self._tell("cancelling", tag, None)
+        try:
+            dispatcher.cancel(job_id)
+        except JobHasEnded:
+            self._tell("too late to cancel", tag, None)
+        else:
+            self._tell("cancelled", tag, None)
 
     def _connected(self) -> psycopg.Connection[Any]:
         if self._connection is None:
@@ -154,40 +112,73 @@ class _ChangedMind(Exception):
     """The caller rolls back."""
 
 
-def _order(connection: psycopg.Connection[Any], wanted: Wish) -> UUID:
-    connection.execute("INSERT INTO chaos_orders (tag) VALUES (%s)", [wanted.tag])
-    return dispatcher.enqueue(
-        wanted.payload, delay=wanted.delay, retries=wanted.retries, connection=connection
+def _request(wish: Wish) -> JobRequest:
+    """Half of those that are to wait say so by their own clock."""
+    by_clock = wish.delay is not None and wish.delay > 0.5
+    file = Path(os.environ[clock.VARIABLE])
+    return JobRequest(
+        wish.payload,
+        retries=wish.retries,
+        delay=None if by_clock else wish.delay,
+        not_before=clock.delayed("producer", file, wish.delay or 0.0) if by_clock else None,
+        idempotency_key=wish.key,
+        failure_callback=os.environ[CALLBACK] if wish.told else None,
     )
 
 
-def _insist(wanted: Wish) -> UUID:
+def _enqueue(wish: Wish, connection: psycopg.Connection[Any] | None = None) -> UUID:
+    asked = _request(wish)
+    return dispatcher.enqueue(
+        asked.payload,
+        retries=asked.retries,
+        delay=asked.delay,
+        not_before=asked.not_before,
+        idempotency_key=asked.idempotency_key,
+        failure_callback=asked.failure_callback,
+        connection=connection,
+    )
+
+
+def _order(connection: psycopg.Connection[Any], wish: Wish) -> UUID:
+    connection.execute("INSERT INTO chaos_orders (tag) VALUES (%s)", [wish.tag])
+    return _enqueue(wish, connection)
+
+
+def _insist(wish: Wish) -> UUID:
     """Ask with an idempotency key until there is an answer."""
     for _ in range(100):
         try:
-            return dispatcher.enqueue(
-                wanted.payload, delay=wanted.delay, retries=wanted.retries, idempotency_key=wanted.tag
-            )
+            return _enqueue(wish)
         except DatabaseUnavailable:
             time.sleep(0.1)
     raise DatabaseUnavailable("it never came back")
 
 
-def ask_for_all(wishes: list[Wish], promises: Promises, threads: int) -> list[threading.Thread]:
-    """Producers in threads of this process, started."""
+def in_threads(
+    asked: Sequence[Errand],
+    promises: Promises,
+    threads: int,
+    over: threading.Event | None = None,
+    room: threading.Event | None = None,
+) -> list[threading.Thread]:
+    """Producers in threads of this process, started; they wait for `room`, and stop early once it is `over`."""
 
-    def work(share: list[Wish]) -> None:
+    def work(share: Sequence[Errand]) -> None:
         producer = Producer(promises.tell)
         try:
-            for wanted in share:
-                producer.ask(wanted)
+            for errand in share:
+                while room is not None and not room.wait(0.1) and not (over and over.is_set()):
+                    pass
+                if over is not None and over.is_set():
+                    break
+                producer.do(errand)
         except Exception:
-            promises.broken.append(f"a producer met what enqueue must not raise: {traceback.format_exc()}")
+            promises.broken.append(f"a producer met what it must not: {traceback.format_exc()}")
         finally:
             producer.close()
             database.discard()
 
-    started = [threading.Thread(target=work, args=(wishes[number::threads],)) for number in range(threads)]
+    started = [threading.Thread(target=work, args=(asked[number::threads],)) for number in range(threads)]
     for thread in started:
         thread.start()
     return started
@@ -196,43 +187,33 @@ def ask_for_all(wishes: list[Wish], promises: Promises, threads: int) -> list[th
 # --- in a process of its own --------------------------------------------------------------------------------
 
 
-def wishes_of(seed: str, count: int) -> list[Wish]:
-    """What the process with this seed asks for."""
-    chance = random.Random(seed)
-    return [wish(chance, f"{seed}/{number}", 0.01) for number in range(count)]
-
-
-def die_at(step: str, calls: int) -> None:
-    """Kill this process at the given call of a step: right before it publishes, or before it stamps."""
-    name = {"publish": "publish_accepted", "stamp": "_stamp"}[step]
-    real, left = getattr(relay, name), [calls]
-
-    def deadly(*arguments: Any, **named: Any) -> Any:
-        left[0] -= 1
-        if left[0] <= 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return real(*arguments, **named)
-
-    vars(relay)[name] = deadly
+def errands_of(seed: str, jobs_wanted: int, pause: float) -> list[Errand]:
+    """What the process with this seed does."""
+    return errands(random.Random(seed), seed, jobs_wanted, pause)
 
 
 def main() -> None:
     """Ask, and print each step at once."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--seed", required=True)
-    parser.add_argument("--count", type=int, required=True)
-    parser.add_argument("--die-at", choices=["publish", "stamp"])
-    parser.add_argument("--calls", type=int, default=1)
+    parser.add_argument("--jobs", type=int, required=True)
+    parser.add_argument("--pause", type=float, default=0.01)
+    parser.add_argument("--die-at", choices=[point.name for point in FaultPoint], nargs="*", default=[])
+    parser.add_argument("--times", type=int, default=1)
     options = parser.parse_args()
-    if options.die_at:
-        die_at(options.die_at, options.calls)
+    for name in ("posthaste", "psycopg"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    clock.install("producer")
+    jobs.install()
+    for name in options.die_at:
+        doom.arm(FaultPoint[name], options.times)
 
     def tell(step: Step, tag: str, job_id: UUID | None) -> None:
         print(step.replace(" ", "-"), tag, job_id, flush=True)
 
     producer = Producer(tell)
-    for wanted in wishes_of(options.seed, options.count):
-        producer.ask(wanted)
+    for errand in errands_of(options.seed, options.jobs, options.pause):
+        producer.do(errand)
     publishing.close()
 
 

@@ -1,64 +1,26 @@
-"""One run: load, faults, drain, verdict; and what many of them add up to."""
+"""One short run: load, faults, drain, verdict. Time is moved rather than waited for."""
 
 from __future__ import annotations
 
 import random
 import time
-from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from tests.chaos.drain import Stuck, drain
-from tests.chaos.faults import SCENARIOS, Breaker
-from tests.chaos.invariants import Verdict, judge
-from tests.chaos.producer import Promises, ask_for_all, wish
+from tests.chaos.evidence import Evidence, gather
+from tests.chaos.faults import Breaker
+from tests.chaos.invariants import judge
+from tests.chaos.owners import Owner, replayer, scheduler
+from tests.chaos.producer import in_threads
+from tests.chaos.promises import Promises
+from tests.chaos.report import Report
+from tests.chaos.scenarios import SCENARIOS
 from tests.chaos.stage import WORKER, Stage
+from tests.chaos.wishes import errands
 
 _PRODUCERS = 4
 _SWEEP_EVERY = 0.4  # seconds, while the load lasts
-
-
-@dataclass(slots=True)
-class Report:
-    """The sum of all runs so far."""
-
-    injected: Counter[str] = field(default_factory=Counter)
-    deliveries: int = 0
-    runs: int = 0
-    verdict: Verdict = field(default_factory=Verdict)
-    longest_heal: float = 0.0
-    most_sweeps: int = 0
-
-    def add(self, other: Report) -> None:
-        """Take in another report."""
-        self.injected += other.injected
-        self.deliveries += other.deliveries
-        self.runs += other.runs
-        self.longest_heal = max(self.longest_heal, other.longest_heal)
-        self.most_sweeps = max(self.most_sweeps, other.most_sweeps)
-        for name in Verdict.__slots__:
-            ours, theirs = getattr(self.verdict, name), getattr(other.verdict, name)
-            setattr(self.verdict, name, ours + theirs)
-
-    def table(self) -> str:
-        """For people."""
-        verdict = self.verdict
-        rows = [
-            *[(f"injected: {name}", str(count)) for name, count in sorted(self.injected.items())],
-            ("runs", str(self.runs)),
-            ("jobs accepted", str(verdict.accepted)),
-            ("recorded though the producer got no answer", str(verdict.unanswered)),
-            ("deliveries that reached the worker", str(self.deliveries)),
-            ("completed", str(verdict.completed)),
-            ("failed or cancelled as intended", str(verdict.ended_as_intended)),
-            ("tries beyond the first, of completed jobs", str(verdict.tries_beyond_one)),
-            *[(f"errors recorded: {name}", str(count)) for name, count in sorted(verdict.errors.items())],
-            ("lost", str(len(verdict.lost))),
-            ("doubled", str(len(verdict.doubled))),
-            ("stuck", str(len(verdict.stuck))),
-            ("other invariants broken", str(len(verdict.broken))),
-            ("longest heal after the load", f"{self.longest_heal:.1f} s, {self.most_sweeps} sweeps"),
-        ]
-        return "\n".join(["| what | how many |", "|---|---:|", *(f"| {what} | {n} |" for what, n in rows)])
 
 
 def run(stage: Stage, scenario: str, name: str, *, jobs: int, seconds: float, limit: float = 60.0) -> Report:
@@ -66,30 +28,60 @@ def run(stage: Stage, scenario: str, name: str, *, jobs: int, seconds: float, li
 
     `name` is the seed, and begins every job's tag. Everything must be over within `limit` seconds after the load.
     """
+    report, _promises = run_and_keep(stage, scenario, name, jobs=jobs, seconds=seconds, limit=limit)
+    return report
+
+
+def run_and_keep(
+    stage: Stage, scenario: str, name: str, *, jobs: int, seconds: float, limit: float = 60.0
+) -> tuple[Report, Promises]:
+    """As `run`, with what producers were promised."""
     chance, promises = random.Random(name), Promises()
-    wishes = [wish(chance, f"{name}/{number}", seconds * _PRODUCERS / jobs) for number in range(jobs)]
-    promises.wishes = {wanted.tag: wanted for wanted in wishes}
+    promises.expect(errands(chance, name, jobs, seconds * _PRODUCERS / jobs))
     breaker = Breaker(stage, promises, chance, name)
-    deliveries, rejections = stage.starts[WORKER], stage.rejections
-    with breaker.breaking(SCENARIOS[scenario], pace=max(0.15, seconds / 12)):
-        producers = ask_for_all(wishes, promises, _PRODUCERS)
+    deliveries, rejections, hits = stage.starts[WORKER], stage.rejections, stage.hits
+    chosen = SCENARIOS[scenario]
+    with (
+        acting(stage, promises, name, seconds / 4),
+        breaker.breaking(chosen.moments, chosen.lasting, pace=max(0.25, seconds / 12)),
+    ):
+        producers = in_threads(list(promises.errands), promises, _PRODUCERS)
         while any(producer.is_alive() for producer in producers):
             stage.reconcile()
             time.sleep(_SWEEP_EVERY)
-    report = Report(injected=breaker.injected, runs=1)
     try:
-        drained = drain(stage, limit)
+        drain(stage, limit)
     except Stuck as stuck:
         promises.broken.append(str(stuck))
-    else:
-        report.longest_heal, report.most_sweeps = drained.seconds, drained.sweeps
-    report.verdict = judge(stage, promises, name)
-    for error in SCENARIOS[scenario].never:
-        if count := report.verdict.errors[error]:
-            report.verdict.broken.append(
-                f"{name}: {count} errors of type {error}, which {scenario} must not cause"
-            )
+    found = gather(stage, name)
+    report = Report(injected=breaker.injected, hits=stage.hits - hits, runs=1)
+    report.verdict = judge(found, promises, stage.callbacks.told)
+    report.verdict.broken += forbidden(found, scenario)
     if wrong := stage.rejections - rejections:
         report.verdict.broken.append(f"{name}: {wrong} signatures of QStash were rejected")
     report.deliveries = stage.starts[WORKER] - deliveries
-    return report
+    return report, promises
+
+
+@contextmanager
+def acting(stage: Stage, promises: Promises, name: str, pace: float) -> Iterator[None]:
+    """Owners replay and schedules fire while the block runs."""
+    owners = [
+        Owner(replayer(stage, promises), promises, pace),
+        Owner(scheduler(stage, promises, name), promises, pace),
+    ]
+    try:
+        yield
+    finally:
+        for owner in owners:
+            owner.end()
+
+
+def forbidden(found: Evidence, scenario: str, until: float = float("inf")) -> list[str]:
+    """Errors recorded until then (in seconds since 1970) that this scenario must not cause."""
+    return [
+        f"{job.name}: an error of type {error}, which {scenario} must not cause"
+        for job in found.jobs.values()
+        for error, at in zip(job.row["errors"], job.row["errors_at"], strict=True)
+        if error in SCENARIOS[scenario].never and at < until
+    ]

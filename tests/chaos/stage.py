@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import threading
+import time
 from collections import Counter, deque
-from collections.abc import Coroutine, Sequence
-from contextlib import ExitStack
+from collections.abc import Coroutine, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -16,83 +18,81 @@ from psycopg.rows import dict_row
 
 from infra.local import postgres
 from infra.local.awslambda import Function
+from infra.local.awslambda import environment as environments
 from infra.local.background import Background
 from infra.local.cloud import LocalCloud
-from tests.chaos import clock
+from infra.local.qstash import QStashServer
+from shared.registry import REGISTRY, JobType
+from tests.chaos import clock, doom, jobs
+from tests.chaos.callbacks import Callbacks
+from tests.chaos.clock import SlewedClock, Wrongness
+from tests.chaos.producer import CALLBACK
 from tests.chaos.proxy import Proxy
 
 T = TypeVar("T")
 WORKER = "crm-match"
+OTHERS = ("record-failure", "reconcile")
 BACKOFF_SCALE = 0.000005  # a day becomes 0.4 s
 CONNECTIONS = 70
-_WORKER_SECONDS = 8.0  # Lambda's own limit; the job's alarm rings 3 s before
-_SWEEP_SECONDS = 25.0
+_HANDLERS = {WORKER: "effect", "record-failure": "record_failure", "reconcile": "reconcile"}
+_SECONDS = {
+    WORKER: jobs.TIMEOUT + 5.0,
+    "record-failure": 10.0,
+}  # Lambda's own limits, where not the template's
+_ENVIRONMENTS = {WORKER: jobs.AT_ONCE + 2, "record-failure": 4, "reconcile": 4}
 _PATIENCE = 1.0  # seconds, in place of the 5 of tcp_user_timeout
-_TABLES = """
-CREATE TABLE chaos_effects (job_id uuid NOT NULL, attempt int NOT NULL);
-CREATE TABLE chaos_tries (id uuid PRIMARY KEY, job_id uuid NOT NULL, attempt int NOT NULL, tag text NOT NULL);
-CREATE TABLE chaos_orders (tag text NOT NULL);
-CREATE TABLE chaos_ends (job_id uuid NOT NULL, was text NOT NULL, became text NOT NULL);
-CREATE TABLE chaos_overtakings (job_id uuid NOT NULL, attempt int NOT NULL, lease_left interval NOT NULL);
-CREATE FUNCTION chaos_note_end() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    INSERT INTO chaos_ends VALUES (NEW.job_id, OLD.status, NEW.status);
-    RETURN NULL;
-END $$;
-CREATE TRIGGER chaos_note_end AFTER UPDATE ON job_executions FOR EACH ROW
-    WHEN (OLD.status <> NEW.status AND (OLD.completed_at IS NOT NULL OR NEW.completed_at IS NOT NULL))
-    EXECUTE FUNCTION chaos_note_end();
-CREATE FUNCTION chaos_note_overtaking() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    INSERT INTO chaos_overtakings VALUES (NEW.job_id, OLD.attempt, OLD.lease_expires_at - clock_timestamp());
-    RETURN NULL;
-END $$;
-CREATE TRIGGER chaos_note_overtaking AFTER UPDATE ON job_executions FOR EACH ROW
-    WHEN (OLD.status = 'processing' AND OLD.lease_expires_at > clock_timestamp()
-        AND (NEW.attempt <> OLD.attempt OR NEW.publication <> OLD.publication))
-    EXECUTE FUNCTION chaos_note_overtaking();
-"""
+_TABLES = Path(__file__).with_name("record.sql")
 
 
 class Stage:
     """One local cloud for many runs; a context manager that also sets this process up as a producer.
 
     `starts` counts the invocations of each function, `rejections` the signatures they found wrong; `lines` holds what
-    was logged last.
+    was logged last. Functions that are `spared` must not be killed.
     """
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.starts: Counter[str] = Counter()
         self.rejections = 0
-        self.lines: deque[str] = deque(maxlen=20_000)
-        self.cloud = LocalCloud(
-            folder, fresh=True, backoff_scale=BACKOFF_SCALE, reconcile_seconds=86_400, log=self._note
+        self.lines: deque[str] = deque(maxlen=50_000)
+        self.spared: frozenset[str] = frozenset()
+        self.callbacks = Callbacks()
+        self.qstash_clock = SlewedClock(-clock.MOST)
+        self.cloud = LocalCloud(folder, fresh=True, reconcile_seconds=86_400, log=self._note)
+        self.cloud.qstash = QStashServer(
+            port=0,
+            backoff_scale=BACKOFF_SCALE,
+            clock=self.qstash_clock,
+            log=lambda line: self._note(f"[qstash] {line}"),
         )
-        self.clock_file = folder / "clock"
-        self._frozen = 0.0
+        self._folder = folder.resolve()
+        self._wrong = Wrongness()
         self._stack = ExitStack()
         self._background = Background()
         self._connection: psycopg.Connection[dict[str, Any]] | None = None
+        self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            settings = postgres._SETTINGS
-            vars(postgres)["_SETTINGS"] = (*settings, f"max_connections={CONNECTIONS}")
-            stack.callback(vars(postgres).__setitem__, "_SETTINGS", settings)
+            stack.enter_context(_replaced(vars(postgres), "_SETTINGS", _settings()))
+            # Many start at once on few cores. One that is given up starts anew, and so slows down all the others.
+            stack.enter_context(_replaced(vars(environments), "INIT_SECONDS", 60.0))
+            configuration = jobs.install()
+            stack.callback(REGISTRY.__setitem__, JobType.CRM_MATCH, configuration)
+            for left_over in self._folder.glob("doom*"):
+                left_over.unlink()
             stack.enter_context(self._background)
             stack.enter_context(self.cloud)
             assert self.cloud.postgres is not None
             self.postgres = self.cloud.postgres
-            self.proxies = Proxy(self.postgres.port), Proxy(self.postgres.port)  # the worker's, the others'
-            for proxy in self.proxies:
-                self._background.call(proxy.start())
-                stack.callback(self._stop, proxy)
-            self.execute(_TABLES)
+            self._start(stack)
+            self.execute(_TABLES.read_text())
             stack.callback(self._disconnect)
-            self.set_skew(0.0)
+            self._put(self._wrong)
             self._replace_functions()
             stack.enter_context(_variables(self.environment))
+            stack.enter_context(clock.installed("producer", self._clock_file))
             self._stack = stack.pop_all()
         return self
 
@@ -102,27 +102,56 @@ class Stage:
     @property
     def environment(self) -> dict[str, str]:
         """What a producer's environment must hold."""
-        return {**self.cloud.environment, "JOB_ENDPOINTS": json.dumps(self._endpoints)}
+        return {
+            **self.cloud.environment,
+            "JOB_ENDPOINTS": json.dumps(self._endpoints),
+            clock.VARIABLE: str(self._clock_file),
+            doom.HITS: str(self._folder / "doom-hits"),
+            CALLBACK: self.callbacks.url,
+        }
 
     # --- looking ------------------------------------------------------------------------------------------
 
     def execute(self, query: str, values: Sequence[object] = ()) -> list[dict[str, Any]]:
         """Rows of a statement, on a connection that no fault cuts; opened anew after Postgres was restarted."""
-        for last in (False, True):
+        deadline = time.monotonic() + 20
+        while True:
             try:
-                cursor = self._connected().execute(query.encode(), values or None)
-                return cursor.fetchall() if cursor.description else []
+                with self._lock:
+                    cursor = self._connected().execute(query.encode(), values or None)
+                    return cursor.fetchall() if cursor.description else []
             except psycopg.OperationalError:
-                self._disconnect()
-                if last:
+                with self._lock:
+                    self._disconnect()
+                if time.monotonic() > deadline:
                     raise
-        raise AssertionError
+                time.sleep(0.1)
 
     def busy(self, function: str = WORKER) -> list[int]:
         """Processes that are running an invocation now."""
 
         async def look() -> list[int]:
             return self.cloud.functions.busy(function)
+
+        return self.call(look())
+
+    def messages(self) -> list[str]:
+        """The ids of the messages that QStash holds."""
+
+        async def look() -> list[str]:
+            return [message.id for message in self.cloud.qstash._pending()]
+
+        return self.call(look())
+
+    def describe_qstash(self) -> list[str]:
+        """What QStash holds, a line each."""
+
+        async def look() -> list[str]:
+            now = self.qstash_clock()
+            return [
+                f"{message.id} to {message.url}: {message.state}, retried {message.retried}, due in {message.due - now:.1f} s"
+                for message in self.cloud.qstash._pending()
+            ]
 
         return self.call(look())
 
@@ -134,6 +163,11 @@ class Stage:
             return None
         assert isinstance(done, dict)
         return done
+
+    @property
+    def hits(self) -> Counter[str]:
+        """How many processes have died at which fault point."""
+        return doom.count(self._folder / "doom-hits")
 
     # --- breaking -----------------------------------------------------------------------------------------
 
@@ -149,52 +183,69 @@ class Stage:
         workers, others = self.proxies
         severed = self._background.call(workers.sever(None if forever else _PATIENCE))
         severed += self._background.call(others.sever(_PATIENCE))
-        self._frozen += 40.0
-        clock.write(self.clock_file, skew=self._skew, frozen=self._frozen)
+        self._put(replace(self._wrong, frozen=self._wrong.frozen + 40.0))
         return severed
 
-    def set_skew(self, seconds: float) -> None:
-        """Put the functions' clocks wrong, either way."""
-        self._skew = seconds
-        clock.write(self.clock_file, skew=seconds, frozen=self._frozen)
+    def set_clocks(self, producer: float, function: float, qstash: float, *, at_once: bool = True) -> None:
+        """Put the three clocks so many seconds ahead; QStash's by little and little, unless `at_once` and forward."""
+        self._put(replace(self._wrong, producer=producer, function=function))
+        self.qstash_clock.put(qstash, at_once=at_once)
 
     def set_concurrency(self, limit: int | None) -> None:
         """How many of the worker's environments may run at once."""
         worker = self.cloud.functions._functions[WORKER]
-        self.cloud.functions.update(replace(worker, concurrency=limit))
+        self.cloud.functions.update(replace(worker, concurrency=limit or _ENVIRONMENTS[WORKER]))
+
+    def doom_file(self, function: str) -> Path:
+        """Where the function's processes look for the fault point they are to die at."""
+        return self._folder / f"doom-{function}"
+
+    def pardon(self, function: str) -> None:
+        """Let none of the function's processes die at a fault point, until the next order."""
+        doom.pardon(self.doom_file(function))
 
     # ------------------------------------------------------------------------------------------------------
+
+    @property
+    def _clock_file(self) -> Path:
+        return self._folder / "clock"
+
+    def _put(self, wrong: Wrongness) -> None:
+        self._wrong = wrong
+        wrong.write(self._clock_file)
 
     @property
     def _endpoints(self) -> dict[str, str]:
         return {**self.cloud.endpoints, WORKER: self.cloud.functions.url(WORKER) + "/"}
 
+    def _start(self, stack: ExitStack) -> None:
+        self.proxies = Proxy(self.postgres.port), Proxy(self.postgres.port)  # the worker's, the others'
+        for server in (*self.proxies, self.callbacks):
+            self._background.call(server.start())
+            stack.callback(self._stop, server)
+
+    def _stop(self, server: Proxy | Callbacks) -> None:
+        self._background.call(server.stop())
+
     def _replace_functions(self) -> None:
         functions = self.cloud.functions
-        functions.update(Function(WORKER, "tests.chaos.handlers.effect.handler", timeout=_WORKER_SECONDS))
-        workers, others = self.proxies
-        for name, handler, seconds, proxy in (
-            (WORKER, "effect", _WORKER_SECONDS, workers),
-            ("record-failure", "record_failure", _WORKER_SECONDS, others),
-            ("reconcile", "reconcile", _SWEEP_SECONDS, others),
-        ):
+        functions.update(Function(WORKER, ""))
+        for name in (WORKER, *OTHERS):
             known = functions._functions[name]
-            variables = {
-                **self.environment,
-                "DATABASE_URL": self.cloud.database_url.replace(f":{self.postgres.port}/", f":{proxy.port}/"),
-                clock.VARIABLE: str(self.clock_file.resolve()),
-            }
             functions.update(
                 replace(
                     known,
-                    handler=f"tests.chaos.handlers.{handler}.handler",
-                    timeout=seconds,
-                    environment={**known.environment, **variables},
+                    handler=f"tests.chaos.handlers.{_HANDLERS[name]}.handler",
+                    timeout=_SECONDS.get(name, known.timeout),
+                    concurrency=_ENVIRONMENTS[name],
+                    environment={**known.environment, **self.environment, **self._variables(name)},
                 )
             )
 
-    def _stop(self, proxy: Proxy) -> None:
-        self._background.call(proxy.stop())
+    def _variables(self, name: str) -> dict[str, str]:
+        proxy = self.proxies[name != WORKER]
+        url = self.cloud.database_url.replace(f":{self.postgres.port}/", f":{proxy.port}/")
+        return {"DATABASE_URL": url, doom.VARIABLE: str(self.doom_file(name))}
 
     def _connected(self) -> psycopg.Connection[dict[str, Any]]:
         if self._connection is None:
@@ -216,17 +267,28 @@ class Stage:
         self.rejections += "signature rejected" in text
 
 
-class _variables:  # noqa: N801  # used as a function
+def _settings() -> tuple[str, ...]:
+    return (*postgres._SETTINGS, f"max_connections={CONNECTIONS}")
+
+
+@contextmanager
+def _replaced(names: dict[str, Any], name: str, value: object) -> Iterator[None]:
+    before, names[name] = names[name], value
+    try:
+        yield
+    finally:
+        names[name] = before
+
+
+@contextmanager
+def _variables(values: dict[str, str]) -> Iterator[None]:
     """These variables in the environment while the block runs."""
-
-    def __init__(self, values: dict[str, str]) -> None:
-        self._values, self._before = values, {name: os.environ.get(name) for name in values}
-
-    def __enter__(self) -> None:
-        os.environ.update(self._values)
-
-    def __exit__(self, *_exception: object) -> None:
-        for name, value in self._before.items():
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
             if value is None:
                 os.environ.pop(name, None)
             else:

@@ -3,9 +3,11 @@ import asyncio
 import re
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 from qstash import QStash, Receiver
 from qstash.errors import QStashError, SignatureError
@@ -13,6 +15,8 @@ from qstash.errors import QStashError, SignatureError
 from infra.local.qstash import QStashServer
 from infra.local.qstash.accounts import IDENTITIES
 from infra.local.qstash.store import MOST_FINISHED
+from shared import signature
+from shared.errors import InvalidSignature
 from tests.contract.conftest import Build
 from tests.contract.world import PATIENCE, Answer, World, verify
 
@@ -34,6 +38,24 @@ async def test_keys_roll(world: World) -> None:
         Receiver(old_current, "other").verify(signature=token, body="x", url=world.destination.url)
     with pytest.raises(SignatureError):
         Receiver(old_current, old_next).verify(signature=token, body="y", url=world.destination.url)
+
+
+async def test_a_signature_is_valid_from_now_by_the_servers_clock(world: World) -> None:
+    world.advance(-3600)
+    await world.publish(body="x")
+    [delivery] = await world.destination.received(1)
+    token = delivery.headers["Upstash-Signature"]
+    claims = jwt.decode(token, options={"verify_signature": False})
+    assert abs(claims["nbf"] - world.clock()) < PATIENCE
+    assert (claims["nbf"], claims["exp"]) == (claims["iat"], claims["iat"] + 300)
+    check = partial(
+        signature.verify, token, body=b"x", url=world.destination.url, keys=[world.server.current_signing_key]
+    )
+    for fits in (claims["nbf"] - 60, claims["exp"] + 60):
+        check(now=fits)
+    for too_far in (claims["nbf"] - 61, claims["exp"] + 61):
+        with pytest.raises(InvalidSignature):
+            check(now=too_far)
 
 
 async def test_each_user_has_a_world_of_its_own(world: World) -> None:

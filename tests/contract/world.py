@@ -174,6 +174,6 @@ def verify(world: World, delivery: Delivery, url: str) -> None:
     receiver.verify(signature=token, body=delivery.body.decode(), url=url)
     claims = jwt.decode(token, world.server.current_signing_key, algorithms=["HS256"], issuer="Upstash")
     assert claims["sub"] == url
-    assert claims["exp"] == claims["iat"] + 300
+    assert (claims["nbf"], claims["exp"]) == (claims["iat"], claims["iat"] + 300)
     assert claims["jti"].startswith("jwt_")
     assert jwt.get_unverified_header(token) == {"alg": "HS256", "typ": "JWT"}

@@ -40,7 +40,7 @@ def environment(database_url: str, monkeypatch: pytest.MonkeyPatch) -> pytest.Mo
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    for name in ("ENDPOINT_URL", "JOB_DELIVERY", "DATABASE_SECRET_ARN", "QSTASH_SECRET_ARN"):
+    for name in ("ENDPOINT_URL", "JOB_DELIVERY", "DATABASE_SECRET_ARN", "QSTASH_SECRET_ARN", "PAYLOAD_SECRET_ARN"):
         monkeypatch.delenv(name, raising=False)
     return monkeypatch
 
@@ -48,7 +48,13 @@ def environment(database_url: str, monkeypatch: pytest.MonkeyPatch) -> pytest.Mo
 @pytest.fixture
 def connection(environment: pytest.MonkeyPatch, database_url: str) -> Iterator[Connection]:
     """The test's own connection, beside the code's."""
-    with psycopg.connect(database_url, autocommit=True, row_factory=dict_row) as opened:
+    with psycopg.connect(
+        database_url,
+        autocommit=True,
+        row_factory=dict_row,
+        prepare_threshold=None,
+        application_name="the test",
+    ) as opened:
         yield opened
 
 

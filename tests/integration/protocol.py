@@ -24,6 +24,7 @@ from shared.rows import NewJob, Receipt, UnpublishedJob
 
 Row = dict[str, Any]
 
+LOCK_TIMEOUT = "25ms"  # who would wait for another's commit is cut off instead
 LEASE = 610.0  # seconds
 SOON, LATER, MUCH_LATER = 20, 1_200, 10_800  # an outbox row is due; a lease or a message is; anything is
 WINDOW = 600.0  # in which QStash swallows a repeated deduplication id
@@ -94,16 +95,21 @@ class Seen:
 
 
 class Walk:
-    """One step a method. Raises Violation for what must never happen."""
+    """One step a method. Raises Violation for what must never happen.
 
-    def __init__(self, database_url: str) -> None:
-        def connect(*, autocommit: bool) -> Connection:
-            options = "-c lock_timeout=25ms"  # who would wait for another's commit is cut off instead
-            return psycopg.connect(database_url, autocommit=autocommit, row_factory=dict_row, options=options)
+    `database_url` may be a pooler's, `direct_url` not; both are of one database, whose lock_timeout is LOCK_TIMEOUT.
+    """
 
-        self.connection = connect(autocommit=True)
-        self._workers = [connect(autocommit=False) for _ in range(WORKERS)]
-        self.connection.execute(
+    def __init__(self, database_url: str, direct_url: str) -> None:
+        def connect(url: str, *, autocommit: bool, options: str = "") -> Connection:
+            return psycopg.connect(
+                url, autocommit=autocommit, row_factory=dict_row, prepare_threshold=None, options=options
+            )
+
+        self._impatient = connect(database_url, autocommit=True)
+        self._patient = connect(direct_url, autocommit=True, options="-c lock_timeout=20s")
+        self._workers = [connect(database_url, autocommit=False) for _ in range(WORKERS)]
+        self._impatient.execute(
             "CREATE TABLE IF NOT EXISTS effects (job_id uuid, run integer, attempt integer)"
         )
         self.start_anew()
@@ -112,7 +118,7 @@ class Walk:
         """Forget every job."""
         for worker in self._workers:
             worker.rollback()
-        self.connection.execute("RESET lock_timeout")
+        self.connection = self._impatient
         self.connection.execute("TRUNCATE job_executions, job_batches, effects")
         self.now = 0.0
         self.is_sound = True
@@ -128,7 +134,7 @@ class Walk:
         self.seen = self._look()
 
     def close(self) -> None:
-        for connection in (*self._workers, self.connection):
+        for connection in (*self._workers, self._impatient, self._patient):
             connection.close()
 
     @property
@@ -236,7 +242,7 @@ class Walk:
         self.write_completion(attempt)
         if attempt not in self.attempts:
             return
-        self.connection.execute("SET lock_timeout = '20s'")
+        self.connection = self._patient
         for other in self.attempts:
             other.connection.execute("SET LOCAL lock_timeout = '20s'")
         self._committing = attempt.job_id
@@ -247,7 +253,7 @@ class Walk:
             attempt.connection.commit()
             acting.result(20)
         self._committing = None
-        self.connection.execute("RESET lock_timeout")
+        self.connection = self._impatient
         self.commit(attempt)
 
     def fail(self, attempt: Attempt, *, permanent: bool = False) -> None:

@@ -244,6 +244,7 @@ def test_progress_interrupted_in_a_task_leaves_a_worker_that_works(
     assert deliver(lambda _job: None, next_job)["statusCode"] == 200
 
 
+@pytest.mark.direct("it plays the standby by a setting of the session, which a pooler would hand to others")
 def test_a_connection_to_a_server_that_became_a_standby_is_replaced(accept: Accept) -> None:
     database.connection().execute("SET default_transaction_read_only = on")
     job = accept(Note())

@@ -24,6 +24,9 @@ from psycopg.rows import dict_row
 from shared import database
 from shared.database import Connection
 from shared.errors import DatabaseUnavailable
+from tests.conftest import UrlOf
+
+looks_at_processes = pytest.mark.direct("it looks at Postgres's processes, which a pooler shares out")
 
 
 class Clock:
@@ -44,12 +47,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture(scope="module")
-def module_database(server_url: str) -> Iterator[str]:
+def module_database(server_url: str, url_of: UrlOf) -> Iterator[str]:
     """One database for all of these tests, which are about connections and not about what is in it."""
     name = f"connections_{uuid.uuid4().hex}"
     with psycopg.connect(server_url, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}".encode())
-        yield make_conninfo(server_url, dbname=name)
+        yield url_of(name)
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
@@ -72,8 +75,8 @@ def admin(url: str) -> Iterator[Connection]:
 
 
 def pid(connection: Connection) -> int:
-    """Which of the server's processes it talks to."""
-    row = connection.execute("SELECT pg_backend_pid() AS pid").fetchone()
+    """Which of the server's processes it talks to, or the number by which a pooler knows it."""
+    row = connection.execute("SELECT %s::integer AS pid", [connection.info.backend_pid]).fetchone()
     assert row is not None
     return int(row["pid"])
 
@@ -108,6 +111,7 @@ def test_a_connection_is_kept_between_uses(clock: Clock) -> None:
         assert database.run(pid) == first
 
 
+@looks_at_processes
 def test_a_connection_idle_for_more_than_30_seconds_is_replaced(clock: Clock, admin: Connection) -> None:
     first = database.run(pid)
     clock.now += 30.5
@@ -116,6 +120,7 @@ def test_a_connection_idle_for_more_than_30_seconds_is_replaced(clock: Clock, ad
     wait_until(lambda: backends(admin) == {second})
 
 
+@looks_at_processes
 def test_a_connection_is_replaced_when_the_clock_went_backwards(clock: Clock, admin: Connection) -> None:
     first = database.run(pid)
     clock.now -= 1
@@ -131,6 +136,7 @@ def test_a_closed_connection_is_replaced(clock: Clock) -> None:
     assert database.run(lambda connection: connection.execute("SELECT 1 AS one").fetchone()) == {"one": 1}
 
 
+@looks_at_processes
 def test_discard_closes_all_of_the_threads_connections(admin: Connection) -> None:
     borrowed = database.borrow(database.connection())
     database.run(pid)
@@ -155,6 +161,7 @@ def test_connections_ask_nothing_of_a_pooler(admin: Connection) -> None:
 # --- run ---------------------------------------------------------------------------------------------------
 
 
+@looks_at_processes
 def test_a_kept_connection_that_died_is_replaced_once_and_the_work_repeated(admin: Connection) -> None:
     first = database.run(pid)
     terminate(admin, first)
@@ -168,6 +175,7 @@ def test_a_kept_connection_that_died_is_replaced_once_and_the_work_repeated(admi
     assert len(tried) == 2
 
 
+@looks_at_processes
 def test_a_new_connection_that_dies_is_not_tried_again(admin: Connection) -> None:
     tried: list[Connection] = []
 
@@ -182,6 +190,7 @@ def test_a_new_connection_that_dies_is_not_tried_again(admin: Connection) -> Non
     assert "\n" not in str(caught.value)
 
 
+@looks_at_processes
 def test_work_that_kills_every_connection_is_tried_twice_and_no_more(admin: Connection) -> None:
     database.run(pid)
     tried: list[Connection] = []
@@ -197,6 +206,7 @@ def test_work_that_kills_every_connection_is_tried_twice_and_no_more(admin: Conn
     assert database.run(pid)
 
 
+@looks_at_processes
 def test_a_restart_of_postgres_costs_nothing_however_many_connections_were_kept(admin: Connection) -> None:
     """A job that used `transaction` and `progress` leaves two; a restart ends both."""
     first = database.borrow(database.connection())
@@ -345,6 +355,7 @@ def test_a_borrowed_connection_outlives_thirty_seconds(clock: Clock) -> None:
 # --- threads and processes ---------------------------------------------------------------------------------
 
 
+@looks_at_processes
 def test_each_thread_has_its_own_and_closes_it_at_its_end(admin: Connection) -> None:
     mine = database.run(pid)
     together, may_end = threading.Barrier(4), threading.Event()

@@ -193,7 +193,7 @@ def test_a_payload_of_wrong_shape(environment: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("payload", "what"), [(Note(text="a" * 600_000), "524288 bytes"), (Note(text="a\x00b"), "NUL")]
+    ("payload", "what"), [(Note(text="a" * 17_000_000), "16777216 bytes"), (Note(text="a\x00b"), "NUL")]
 )
 def test_a_payload_that_cannot_travel(connection: Connection, payload: Payload, what: str) -> None:
     with pytest.raises(InvalidJob, match=what):
@@ -276,6 +276,22 @@ def test_a_refused_republication_never_fails_the_job(
     qstash.faults.refuse_publish(400)
     assert relay.publish_unpublished(10, ends_at=1e18) == (1, 0)
     assert read(job.job_id).status == "pending"
+
+
+def test_a_message_refused_among_others_is_left_for_later_and_not_silently(
+    qstash: QStashServer,
+    environment: pytest.MonkeyPatch,
+    accept: Accept,
+    connection: Connection,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    environment.setenv("JOB_ENDPOINTS", json.dumps({"crm-match": "http:%2F%2Fx", "record-failure": URL}))
+    accept(Note(), published=False)
+    connection.execute("UPDATE job_executions SET publish_after = now()")
+    assert relay.publish_unpublished(10, ends_at=1e18) == (1, 0)
+    assert [row["status"] for row in rows(connection)] == ["pending"]
+    (line,) = (record for record in caplog.records if "not published" in record.message)
+    assert "invalid destination url" in vars(line)["reason"]
 
 
 def test_a_stamp_never_overwrites_a_newer_publication(

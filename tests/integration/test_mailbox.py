@@ -1,13 +1,11 @@
-"""The real Resend SDK against the mailbox, through `shared.emails.sending` and through the send-email worker."""
+"""The real Resend SDK against the mailbox, through `shared.emails.sending`."""
 
 from __future__ import annotations
 
 import asyncio
-import importlib
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -21,7 +19,6 @@ from shared import secrets
 from shared.emails import WelcomeData, send_welcome, sending
 from shared.emails.sending import EmailDeferred, EmailRefused, SentEmail
 from shared.jobs.send_email import SendEmail
-from shared.outcomes import Fail, Retry
 from tests.sample_emails import TEMPLATES, wire
 
 
@@ -191,59 +188,6 @@ async def test_a_key_that_stays_wrong_is_refused(mailbox: Mailbox, monkeypatch: 
 
     with pytest.raises(EmailRefused, match="API key is invalid"):
         await send()
-
-
-class TestWorker:
-    """functions.send_email.handler, its function called as the worker calls it."""
-
-    @pytest.fixture
-    def run(self, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-        for name in ("DATABASE_URL", "QSTASH_CURRENT_SIGNING_KEY", "QSTASH_NEXT_SIGNING_KEY"):
-            monkeypatch.setenv(name, "set")
-        handler = importlib.import_module("functions.send_email.handler").handler
-
-        async def run(job_id: str = "0197", run: int = 1, **changes: Any) -> Any:
-            job = SimpleNamespace(id=job_id, run=run, payload=SendEmail(**wire("welcome", **changes)))
-            return await asyncio.to_thread(handler.run, job)
-
-        return run
-
-    async def test_sends_once_per_run(self, mailbox: Mailbox, run: Callable[..., Any]) -> None:
-        first = await run()
-        again = await run()
-
-        assert first == again
-        assert first.model_dump(mode="json", by_alias=True) == {
-            "emailId": mailbox.mails[0].id,
-            "template": "welcome",
-        }
-        assert [mail.idempotency_key for mail in mailbox.mails] == ["0197"]
-
-    async def test_a_replay_may_carry_a_corrected_payload(
-        self, mailbox: Mailbox, run: Callable[..., Any]
-    ) -> None:
-        await run()
-        await run(run=2, name="Grace")
-
-        assert [mail.idempotency_key for mail in mailbox.mails] == ["0197", "0197-2"]
-
-    async def test_refused_is_a_dead_letter(self, mailbox: Mailbox, run: Callable[..., Any]) -> None:
-        mailbox.fail_next(1, status=422)
-
-        assert await run() == Fail("Resend refused the mail: The request was refused. (validation_error)")
-
-    async def test_told_when_to_come_back(self, mailbox: Mailbox, run: Callable[..., Any]) -> None:
-        mailbox.fail_next(1, status=429, retry_after=30)
-        outcome = await run()
-
-        assert isinstance(outcome, Retry)
-        assert outcome.seconds == 30
-
-    async def test_otherwise_qstash_backs_off(self, mailbox: Mailbox, run: Callable[..., Any]) -> None:
-        mailbox.fail_next(1)
-
-        with pytest.raises(EmailDeferred):
-            await run()
 
 
 async def test_a_taken_port_is_an_error(mailbox: Mailbox) -> None:

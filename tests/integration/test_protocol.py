@@ -17,8 +17,17 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 
 from shared import executions
 from shared.database import Connection
-from tests.conftest import with_database
-from tests.integration.protocol import LATER, MUCH_LATER, SOON, Attempt, Message, Violation, Walk
+from tests.conftest import UrlOf, with_database
+from tests.integration.protocol import (
+    LATER,
+    LOCK_TIMEOUT,
+    MUCH_LATER,
+    SOON,
+    Attempt,
+    Message,
+    Violation,
+    Walk,
+)
 
 Item = TypeVar("Item")
 Script = Callable[[Walk], None]
@@ -29,12 +38,13 @@ which = st.integers(min_value=0, max_value=11)
 
 
 @pytest.fixture(scope="module")
-def only_walk(server_url: str, template: str) -> Iterator[Walk]:
+def only_walk(server_url: str, template: str, url_of: UrlOf) -> Iterator[Walk]:
     """On a database of this file's own: cloning one takes longer than most of these tests."""
     name = f"test_{uuid.uuid4().hex}"
     with psycopg.connect(server_url, autocommit=True) as server:
         server.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
-        walk = Walk(with_database(server_url, name))
+        server.execute(f"ALTER DATABASE {name} SET lock_timeout = '{LOCK_TIMEOUT}'".encode())
+        walk = Walk(url_of(name), with_database(server_url, name))
         yield walk
         walk.close()
         server.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())

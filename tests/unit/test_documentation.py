@@ -83,10 +83,12 @@ def test_each_test_named_is_there(page: Path) -> None:
 
 
 def test_each_line_of_the_contract_names_its_tests() -> None:
-    section = text_of(ROOT / "README.md").partition("## Delivery contract")[2].partition("\n## ")[0]
-    lines = re.split(r"^\d\. ", section, flags=re.MULTILINE)[1:]
-    assert len(lines) == 7
-    assert all(_TEST.search(line) for line in lines)
+    promised = text_of(ROOT / "README.md").partition("## Delivery contract")[2].partition("\n[")[0]
+    proved = text_of(ROOT / "docs/delivery-contract.md").partition("## The contract")[2].partition("\n## ")[0]
+    lines = re.findall(r"^\d\. ", promised, flags=re.MULTILINE)
+    proofs = re.split(r"^### \d\. ", proved, flags=re.MULTILINE)[1:]
+    assert len(lines) == len(proofs) == 7
+    assert all(_TEST.search(proof) for proof in proofs)
 
 
 @pytest.mark.parametrize("page", [*PAGES, ENV_EXAMPLE], ids=lambda page: str(page.relative_to(ROOT)))

@@ -117,14 +117,32 @@ def imported(tree: ast.AST) -> Iterator[str]:
             yield str(node.module).partition(".")[0]
 
 
+# Deployed with the one function that migrates and schedules; they know nothing of the local cloud.
+DEPLOYED_OF_INFRA = {"infra.migrations", "infra.schedules"}
+
+
 @pytest.mark.parametrize(
     ("package", "forbidden"),
     [("shared", {"functions", "infra", "tests"}), ("functions", {"infra", "tests"}), ("infra", {"tests"})],
 )
 def test_imports_point_down_only(package: str, forbidden: set[str]) -> None:
     for path in sources(package):
-        found = forbidden & set(imported(ast.parse(path.read_text("utf-8"))))
+        tree = ast.parse(path.read_text("utf-8"))
+        found = forbidden & set(imported(tree))
+        if "provision" in path.parts and found == {"infra"}:
+            found = {
+                each for each in imported_from_infra(tree) if not each.startswith(tuple(DEPLOYED_OF_INFRA))
+            }
         assert not found, f"{path.relative_to(ROOT)} imports {found}"
+
+
+def imported_from_infra(tree: ast.Module) -> set[str]:
+    """The modules of infra that a module imports."""
+    return {
+        node.module or ""
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("infra")
+    }
 
 
 def test_nothing_deployed_names_the_local_cloud() -> None:
@@ -146,14 +164,28 @@ def strings(tree: ast.Module) -> Iterator[str]:
             yield node.value
 
 
+# Jobs whose subject is the table itself: they export it, report on it, and delete what is past its retention.
+WORK_ON_THE_TABLE = {"export_data", "generate_report", "cleanup_old_data"}
+
+
 def test_only_executions_has_sql_of_the_table() -> None:
     statements = {path.stem for path in (ROOT / "shared" / "sql").glob("*.sql")}
-    for path in sources("shared") + sources("functions"):
+    for path in sources("shared"):
         found = set(strings(ast.parse(path.read_text("utf-8"))))
         if path == ROOT / "shared" / "executions.py":
             assert "sql" in found
             continue
         where = path.relative_to(ROOT)
-        assert not any("job_executions" in text for text in found), f"{where} has SQL of the table"
+        assert not any("job_executions" in text for text in found - {"job_executions"}), (
+            f"{where} has its SQL"
+        )
         assert not statements & found, f"{where} names a statement's file"
         assert not any(text == "sql" or text.endswith(".sql") for text in found), f"{where} reads SQL files"
+
+
+def test_functions_keep_to_the_applications_tables() -> None:
+    for path in sorted((ROOT / "functions").rglob("*")):
+        if path.suffix in {".py", ".sql"} and path.relative_to(ROOT).parts[1] not in WORK_ON_THE_TABLE:
+            assert "job_executions" not in path.read_text("utf-8"), (
+                f"{path.relative_to(ROOT)} has SQL of the table"
+            )

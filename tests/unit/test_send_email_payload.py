@@ -12,7 +12,7 @@ from shared.envelope import problems
 from shared.errors import InvalidJob
 from shared.jobs.send_email import EmailTemplate, PasswordResetData, SendEmail, WelcomeData
 from shared.registry import JobType, get_job_config
-from tests.sample_emails import DATA, TEMPLATES, TEXTS, URLS, wire
+from tests.sample_emails import DATA, TEMPLATES, TEXTS, URLS, sample, wire
 
 
 def to_wire(email: SendEmail) -> dict[str, Any]:
@@ -164,12 +164,50 @@ def test_a_text_may_be_any_name(text: str) -> None:
         "https://",
         "https://example.com/a b",
         "https://exa\nmple.com/",
-        "https://example.com/" + "x" * 2048,
+        "https://example.com/" + "x" * 4096,
     ],
 )
 def test_a_url_is_absolute_and_bounded(template: str, url: str) -> None:
     for field in URLS[template]:
         assert list(refused(wire(template, **{field: url}))) == [f"data.{field}"]
+
+
+@pytest.mark.parametrize("count", [-1, 1.5, "12", True, None, 2**53 + 1])
+@pytest.mark.parametrize(
+    ("template", "field"), [("exportReady", "rows"), ("exportReady", "size"), ("leadMatches", "total")]
+)
+def test_a_count_is_whole_and_exact_in_json(template: str, field: str, count: Any) -> None:
+    assert list(refused(wire(template, **{field: count}))) == [f"data.{field}"]
+
+
+@pytest.mark.parametrize("score", [-1, 101, 99.5, "99"])
+def test_a_score_is_0_to_100(score: Any) -> None:
+    assert list(refused(wire("leadMatches", **{"matches.1.score": score}))) == ["data.matches.1.score"]
+
+
+@pytest.mark.parametrize(
+    ("template", "field", "items"),
+    [
+        ("reportReady", "highlights", ["Up."] * 6),
+        ("leadMatches", "matches", []),
+        ("leadMatches", "matches", [sample("leadMatches", "matches.0")] * 11),
+        ("applicationReminder", "missing", ["ID"] * 21),
+        ("notification", "paragraphs", []),
+        ("notification", "paragraphs", ["Hello"] * 21),
+    ],
+)
+def test_a_list_is_bounded(template: str, field: str, items: list[Any]) -> None:
+    assert list(refused(wire(template, **{field: items}))) == [f"data.{field}"]
+
+
+@pytest.mark.parametrize("text", ["", " \n ", "x" * 2001, "A\x00da", "A\rB", "A\u2028B", "\u202emoc.live", 7])
+def test_a_paragraph_is_bounded_and_has_only_line_breaks(text: Any) -> None:
+    assert list(refused(wire("notification", **{"paragraphs.0": text}))) == ["data.paragraphs.0"]
+
+
+@pytest.mark.parametrize("field", ["actionLabel", "actionUrl"])
+def test_a_button_has_a_label_and_a_url(field: str) -> None:
+    assert refused(wire("notification", **{field: None})) == {"data": "actionLabel and actionUrl go together"}
 
 
 def test_a_url_is_encoded_and_keeps_its_token() -> None:

@@ -30,7 +30,9 @@ def sign(key: str, *, url: str, body: bytes, now: float) -> str:
         "iss": "Upstash",
         "sub": url,
         "exp": int(now) + _LIFETIME,
-        "nbf": 0,
+        "nbf": int(
+            now
+        ),  # as the documentation's example has it; others were seen with 0, which forgives a clock behind
         "iat": int(now),
         "jti": f"jwt_{secrets.token_hex(14)}",
         "body": base64.urlsafe_b64encode(hashlib.sha256(body).digest()).decode(),

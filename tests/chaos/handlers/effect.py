@@ -8,25 +8,35 @@ from uuid import uuid4
 from shared import database
 from shared.outcomes import Cancel, Complete, Fail, Outcome, Retry
 from shared.worker import Job, job_worker
-from tests.chaos import clock
-from tests.chaos.jobs import Effect
+from tests.chaos import clock, doom, jobs
+from tests.chaos.jobs import PLENTY, Effect
 
-clock.install()
+clock.install("function")
+jobs.install()
 
 
 class Unlucky(Exception):
     """What an attempt that is meant to fail raises."""
 
 
-@job_worker(Effect)
-def handler(job: Job[Effect]) -> Outcome:
+def run(job: Job[Effect]) -> Outcome:
+    """Leave the traces, take the time, end."""
     with job.transaction() as connection:
         connection.execute(
-            "INSERT INTO chaos_effects (job_id, attempt) VALUES (%s, %s)", [job.id, job.attempt]
+            "INSERT INTO chaos_effects (job_id, run, attempt) VALUES (%s, %s, %s)",
+            [job.id, job.run, job.attempt],
         )
         note_try(job)
+        for member in job.batch():
+            connection.execute(
+                "INSERT INTO chaos_summaries (job_id, member, status) VALUES (%s, %s, %s)",
+                [job.id, member.job_id, member.status],
+            )
     time.sleep(job.payload.milliseconds / 1000)
-    return end(job.payload, job.attempt)
+    return end(job.payload, job.attempt, job.run)
+
+
+handler = doom.watched(job_worker(Effect)(run))
 
 
 def note_try(job: Job[Effect]) -> None:
@@ -40,9 +50,12 @@ def note_try(job: Job[Effect]) -> None:
     )
 
 
-def end(payload: Effect, attempt: int) -> Outcome:
+def end(payload: Effect, attempt: int, run: int) -> Outcome:
+    """How the payload wants this attempt to end."""
     match payload.ends:
         case "fails":
+            return Fail("as intended")
+        case "recovers" if run == 1:
             return Fail("as intended")
         case "cancels":
             return Cancel("as intended")
@@ -50,4 +63,12 @@ def end(payload: Effect, attempt: int) -> Outcome:
             return Retry(after=1, reason="as intended")
         case "raises" if attempt <= payload.unlucky:
             raise Unlucky("as intended")
-    return Complete({"attempt": attempt})
+    return Complete({"attempt": attempt}, then=_following(payload))
+
+
+def _following(payload: Effect) -> list[object]:
+    if payload.next_tag is None:
+        return []
+    from shared.job_request import JobRequest  # few jobs need it
+
+    return [JobRequest(Effect(tag=payload.next_tag), retries=PLENTY)]

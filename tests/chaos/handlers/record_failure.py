@@ -1,10 +1,10 @@
-"""The product's failure callback, under a clock that chaos can put wrong."""
+"""The product's failure callback, under a clock that chaos can put wrong, in a process that it can kill at a named point."""
 
 from __future__ import annotations
 
-from functions.record_failure.handler import handler
-from tests.chaos import clock
+from functions.record_failure import handler as product
+from tests.chaos import clock, doom, jobs
 
-__all__ = ["handler"]
-
-clock.install()
+clock.install("function")
+jobs.install()
+handler = doom.watched(product.handler)

@@ -1,0 +1,40 @@
+-- Each home that was there at the end of the period: those with the most applications first.
+WITH listing AS (
+    SELECT listing.*
+    FROM app.listings AS listing
+    WHERE listing.organization_id = %(organization_id)s AND listing.created_at < %(ends_at)s
+        AND (%(cities)s::text[] IS NULL OR listing.city = ANY(%(cities)s))
+        AND (%(platforms)s::text[] IS NULL OR EXISTS (
+            SELECT FROM app.listing_syndications AS advertisement
+            WHERE advertisement.listing_id = listing.id AND advertisement.platform = ANY(%(platforms)s)))
+), market AS (
+    -- A home is on the market from its first advertisement until the last was taken down, or until now.
+    SELECT
+        listing.id AS listing_id,
+        min(advertisement.published_at) AS published_at,
+        CASE WHEN listing.status = 'active' THEN %(ends_at)s
+            ELSE least(coalesce(max(advertisement.removed_at), max(listing.updated_at)), %(ends_at)s) END AS until
+    FROM listing
+    JOIN app.listing_syndications AS advertisement ON advertisement.listing_id = listing.id
+    WHERE advertisement.published_at < %(ends_at)s
+    GROUP BY listing.id, listing.status
+)
+SELECT
+    listing.title,
+    listing.city,
+    listing.status,
+    listing.price AS rent,
+    (SELECT count(*) FROM app.applications AS application
+        WHERE application.organization_id = %(organization_id)s AND application.listing_id = listing.id
+            AND application.created_at >= %(starts_at)s AND application.created_at < %(ends_at)s) AS applications,
+    (SELECT count(*) FROM app.lead_matches AS match
+        WHERE match.organization_id = %(organization_id)s AND match.listing_id = listing.id
+            AND match.created_at < %(ends_at)s) AS matches,
+    (SELECT count(*) FROM app.listing_syndications AS advertisement
+        WHERE advertisement.listing_id = listing.id AND advertisement.status IN ('published', 'updated')) AS platforms,
+    floor(extract(epoch FROM market.until - market.published_at) / 86400)::integer AS days_on_market,
+    count(*) OVER () AS total
+FROM listing
+LEFT JOIN market ON market.listing_id = listing.id
+ORDER BY applications DESC, matches DESC, listing.id
+LIMIT %(limit)s

@@ -1,0 +1,44 @@
+-- What came in each step of the period.
+WITH listing AS (
+    SELECT listing.*
+    FROM app.listings AS listing
+    WHERE listing.organization_id = %(organization_id)s AND listing.created_at < %(ends_at)s
+        AND (%(cities)s::text[] IS NULL OR listing.city = ANY(%(cities)s))
+        AND (%(platforms)s::text[] IS NULL OR EXISTS (
+            SELECT FROM app.listing_syndications AS advertisement
+            WHERE advertisement.listing_id = listing.id AND advertisement.platform = ANY(%(platforms)s)))
+), market AS (
+    -- A home is on the market from its first advertisement until the last was taken down, or until now.
+    SELECT
+        listing.id AS listing_id,
+        min(advertisement.published_at) AS published_at,
+        CASE WHEN listing.status = 'active' THEN %(ends_at)s
+            ELSE least(coalesce(max(advertisement.removed_at), max(listing.updated_at)), %(ends_at)s) END AS until
+    FROM listing
+    JOIN app.listing_syndications AS advertisement ON advertisement.listing_id = listing.id
+    WHERE advertisement.published_at < %(ends_at)s
+    GROUP BY listing.id, listing.status
+), step AS (
+    SELECT first
+    FROM generate_series(
+        date_trunc(%(step)s, %(first)s::date::timestamp), %(last)s::date::timestamp, %(step_length)s::interval) AS first
+), event AS (
+    SELECT 'published' AS kind, published_at AS at FROM market
+    UNION ALL
+    SELECT 'application', application.created_at
+    FROM app.applications AS application JOIN listing ON listing.id = application.listing_id
+    UNION ALL
+    SELECT 'lead', created_at FROM app.leads
+    WHERE organization_id = %(organization_id)s
+        AND (%(cities)s::text[] IS NULL OR cities && %(cities)s::text[])
+)
+SELECT
+    greatest(step.first::date, %(first)s::date) AS first,
+    count(*) FILTER (WHERE event.kind = 'published') AS published,
+    count(*) FILTER (WHERE event.kind = 'application') AS applications,
+    count(*) FILTER (WHERE event.kind = 'lead') AS leads
+FROM step
+LEFT JOIN event ON date_trunc(%(step)s, event.at AT TIME ZONE %(time_zone)s) = step.first
+    AND event.at >= %(starts_at)s AND event.at < %(ends_at)s
+GROUP BY step.first
+ORDER BY step.first

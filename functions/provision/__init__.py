@@ -1,0 +1,1 @@
+"""Answers CloudFormation for the template's custom resources: migrations, and schedules at QStash."""

@@ -1,0 +1,50 @@
+"""The hourly check: starts the reminders of applications that have been incomplete for a day."""
+
+from __future__ import annotations
+
+from functions.send_reminder.applications import Due, list_due
+from shared.dispatcher import JobRequest
+from shared.envelope import WireModel
+from shared.jobs.send_reminder import ReminderType, SendReminder
+from shared.outcomes import Complete
+from shared.worker import Job
+
+_PER_RUN = 500  # applications; then another job carries on
+
+
+class Checked(WireModel):
+    """The check's result: how many applications' reminders it started, and whether another job goes on after it."""
+
+    started: int
+    goes_on: bool
+
+
+def start_reminders(job: Job[SendReminder]) -> Complete:
+    """Queue the first reminder of each application that is due, in the transaction that ends this job."""
+    with job.transaction() as connection:
+        due = list_due(connection, job, _PER_RUN)
+    goes_on = len(due) == _PER_RUN
+    then = [_first_reminder(application) for application in due]
+    if goes_on:
+        then.append(_rest(job, due[-1]))
+    return Complete(Checked(started=len(due), goes_on=goes_on), then=then)
+
+
+def _first_reminder(application: Due) -> JobRequest:
+    """With a key, so that the next check, or one at the same time, starts nothing twice."""
+    payload = SendReminder(
+        reminder_type=ReminderType.DAY1,
+        applicant_id=application.applicant_id,
+        application_id=application.id,
+    )
+    return JobRequest(
+        payload,
+        user_id=application.applicant_id,
+        organization_id=application.organization_id,
+        idempotency_key=f"reminders-of-application-{application.id}",
+    )
+
+
+def _rest(job: Job[SendReminder], last: Due) -> JobRequest:
+    payload = SendReminder(reminder_type=ReminderType.DAY1, after_application_id=last.id)
+    return JobRequest(payload, user_id=job.user_id, organization_id=job.organization_id)

@@ -1,0 +1,1 @@
+"""The syndicate-listing job."""

@@ -1,0 +1,92 @@
+"""Whose schedules `make schedules` keeps: the running local cloud's, or a deployed stack's."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from infra.template import ROOT
+from shared import publishing
+
+LOCAL = "local"
+_SETTINGS = {"QSTASH_URL": "QStashUrl", "QSTASH_MAX_RETRIES": "QStashMaxRetries"}
+
+
+class StackUnknown(Exception):
+    """There is no such stack to talk to; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A stack's name, the values of its parameters and the variables that lead to it."""
+
+    name: str
+    parameters: dict[str, str] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
+
+
+def local() -> Stack:
+    """The running `make dev`. Raises StackUnknown if there is none."""
+    from infra.local.dev import ENVIRONMENT  # noqa: PLC0415  # the whole local cloud: a deployed stack takes none of it
+
+    if not ENVIRONMENT.exists():
+        raise StackUnknown(
+            "there is no local cloud to talk to: start it with `make dev` in another terminal, "
+            "or name a deployed stack with ENV=staging"
+        )
+    lines = ENVIRONMENT.read_text("utf-8").splitlines()
+    variables = {name: value.strip("'") for name, _, value in (line.partition("=") for line in lines)}
+    return Stack(LOCAL, variables=variables)
+
+
+def deployed(environment: str, path: Path = ROOT / "samconfig.toml") -> Stack:
+    """The stack that `sam deploy --config-env` makes. What the environment says already, as QSTASH_URL, is left so.
+
+    Raises StackUnknown, also where JOB_ENDPOINTS_PARAMETER is another stack's.
+    """
+    found = tomllib.loads(path.read_text("utf-8"))
+    stacks = {
+        name: section["deploy"]["parameters"]
+        for name, section in found.items()
+        if isinstance(section, dict) and "stack_name" in section.get("deploy", {}).get("parameters", {})
+    }
+    if environment not in stacks:
+        raise StackUnknown(f"{path.name} has no stack {environment!r}; it has {', '.join(stacks)}")
+    name = str(stacks[environment]["stack_name"])
+    overrides = stacks[environment].get("parameter_overrides", [])
+    parameters = {key: value for key, _, value in (each.partition("=") for each in overrides)}
+    wanted = {"JOB_ENDPOINTS_PARAMETER": f"/{name}/job-endpoints"} | {
+        variable: parameters[parameter]
+        for variable, parameter in _SETTINGS.items()
+        if parameter in parameters
+    }
+    _check_it_is_this_stacks(wanted["JOB_ENDPOINTS_PARAMETER"], environment)
+    return Stack(name, parameters, {key: value for key, value in wanted.items() if not os.environ.get(key)})
+
+
+@contextmanager
+def entered(variables: Mapping[str, str]) -> Iterator[None]:
+    """The environment with these variables, for a while."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        publishing.close()
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _check_it_is_this_stacks(parameter: str, environment: str) -> None:
+    given = os.environ.get("JOB_ENDPOINTS_PARAMETER")
+    if given and given != parameter:
+        raise StackUnknown(
+            f"JOB_ENDPOINTS_PARAMETER is {given}, which is not {environment}'s: unset it, or set it to {parameter}"
+        )

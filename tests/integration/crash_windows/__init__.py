@@ -1,0 +1,1 @@
+"""One test and more for each place between two statements where a process may die."""

@@ -1,0 +1,95 @@
+"""Reports: periods, axes and words."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functions.generate_report.formats.pdf_text import text_of
+from functions.generate_report.model import Chart, ChartKind, Figure, Series, Unit
+from functions.generate_report.period import Period
+from functions.generate_report.ticks import axis_of
+from functions.generate_report.words import change_words, shown
+
+
+def chart(values: list[Any], **more: Any) -> Chart:
+    fields = {"name": "x", "title": "x", "place_label": "x", "value_label": "x", "kind": ChartKind.BARS}
+    series = [Series(label="x", values=values), Series(label="y", values=values)]
+    return Chart(**{"unit": Unit.COUNT, "places": ["x"] * len(values), "series": series} | fields | more)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "before", "step", "words"),
+    [
+        ("2026-03-01", "2026-03-31", ("2026-02-01", "2026-02-28"), "day", "March 2026"),
+        ("2026-01-01", "2026-06-30", ("2025-07-01", "2025-12-31"), "month", "1 January 2026 – 30 June 2026"),
+        ("2026-03-02", "2026-03-02", ("2026-03-01", "2026-03-01"), "day", "2 March 2026"),
+        ("2026-03-02", "2026-06-10", ("2025-11-21", "2026-03-01"), "week", "2 March 2026 – 10 June 2026"),
+        ("2024-02-01", "2024-02-29", ("2024-01-01", "2024-01-31"), "day", "February 2024"),
+    ],
+)
+def test_periods(first: str, last: str, before: tuple[str, str], step: str, words: str) -> None:
+    period = Period(date.fromisoformat(first), date.fromisoformat(last))
+    assert period.before == Period(*map(date.fromisoformat, before))
+    assert (period.step, period.words) == (step, words)
+
+
+@given(st.lists(st.integers(0, 10**12), min_size=1, max_size=40), st.sampled_from(ChartKind))
+def test_every_value_fits_on_the_axis(values: list[int], kind: ChartKind) -> None:
+    axis = axis_of(chart(values, kind=kind))
+    highest = max(values) * (2 if kind is ChartKind.STACKED else 1)
+    assert highest <= axis.top * 1.000001
+    assert 1 <= round(axis.top / axis.step) <= 5
+    assert axis.step == int(axis.step) >= 1
+    assert axis.top - axis.step < max(highest, 1)
+
+
+@given(st.decimals("0.001", 10**6, places=3))
+def test_ticks_are_told_apart(value: Decimal) -> None:
+    axis = axis_of(chart([value], unit=Unit.SECONDS))
+    labels = [axis.label(axis.step * tick) for tick in range(round(axis.top / axis.step) + 1)]
+    assert len(set(labels)) == len(labels)
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "currency", "words"),
+    [
+        (123456, Unit.MONEY, "USD", "$1,234.56"),
+        (1234, Unit.MONEY, "JPY", "¥1,234"),
+        (1234, Unit.COUNT, None, "1,234"),
+        (Decimal("14.3"), Unit.PERCENT, None, "14.3%"),
+        (Decimal("0.352"), Unit.SECONDS, None, "352 ms"),
+        (Decimal("59.96"), Unit.SECONDS, None, "1 min 0 s"),
+        (Decimal("0.9996"), Unit.SECONDS, None, "1.0 s"),
+        (date(2026, 4, 1), Unit.MONTH, None, "April 2026"),
+        (None, Unit.MONEY, "USD", "–"),
+    ],
+)
+def test_values(value: Any, unit: Unit, currency: str | None, words: str) -> None:
+    assert shown(value, unit, currency) == words
+
+
+@pytest.mark.parametrize(
+    ("unit", "value", "before", "words"),
+    [
+        (Unit.COUNT, 15, 10, "+50%"),
+        (Unit.COUNT, 5, 10, "-50%"),
+        (Unit.COUNT, 10, 10, "unchanged"),
+        (Unit.COUNT, 10, 0, "from 0"),
+        (Unit.PERCENT, Decimal("4.5"), Decimal("6.0"), "-1.5 points"),
+        (Unit.COUNT, 10, None, ""),
+        (Unit.COUNT, None, 10, ""),
+    ],
+)
+def test_changes(unit: Unit, value: Any, before: Any, words: str) -> None:
+    assert change_words(Figure(name="x", label="x", unit=unit, value=value, before=before)) == words
+
+
+def test_text_that_the_fonts_of_a_pdf_lack() -> None:
+    assert text_of("Łódź Café 5 € 東京") == "Lódz Café 5 € ??"
+    assert text_of("a\u202eb\x00c") == "a?b?c"
