@@ -21,6 +21,8 @@ HOW_TO_INSTALL = (
     "there is no pgbouncer on PATH or in /usr/sbin: apt-get install pgbouncer; its service need not run"
 )
 _START_SECONDS = 10.0
+# It ends when our end of the pipe is closed, which it also is when this process is killed.
+_WHILE_WE_LIVE = 'exec 3<&0; "$0" "$1" & server=$!; { cat <&3; kill -KILL $server; } & wait $server'
 # PgBouncer's defaults but for these; `ignore_startup_parameters` is empty, so it refuses what it does not know. Round
 # robin: a client's transactions go to all of the servers in turn, so what one of them left in a session shows.
 _SETTINGS = """
@@ -57,9 +59,7 @@ class PgBouncer:
         with ExitStack() as started:
             folder = Path(started.enter_context(tempfile.TemporaryDirectory(prefix="posthaste-pgbouncer-")))
             self._configure(folder)
-            process = self._launch(folder)
-            started.callback(process.wait)
-            started.callback(process.kill)  # other signals may have it wait for its clients first
+            process = started.enter_context(self._launch(folder))  # leaving it closes the pipe
             self._wait_until_ready(process, folder / "log")
             self._end = started.pop_all()
         return self
@@ -91,8 +91,9 @@ class PgBouncer:
         user = _UNPRIVILEGED if os.geteuid() == 0 else None  # PgBouncer refuses to run as root
         with (folder / "log").open("wb") as log:
             return subprocess.Popen(
-                [program, folder / "pgbouncer.ini"], user=user, cwd="/", stdout=log, stderr=log
-            )
+                ["sh", "-c", _WHILE_WE_LIVE, program, folder / "pgbouncer.ini"],
+                user=user, cwd="/", stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
 
     def _wait_until_ready(self, process: subprocess.Popen[bytes], log: Path) -> None:
         deadline = time.monotonic() + _START_SECONDS

@@ -15,7 +15,10 @@ from watchfiles import watch
 
 from infra.local.cloud import LocalCloud, LocalCloudError, Ports
 from infra.local.console import end_on_sigterm, err, fail, out, up
+from infra.schedules.applying import apply
+from infra.schedules.stack import LOCAL, Stack
 from infra.template import ROOT
+from shared.errors import PosthasteError
 
 FOLDER = ROOT / ".local" / "dev"
 ENVIRONMENT = FOLDER / "env"
@@ -37,12 +40,14 @@ def main() -> int:
         with LocalCloud(
             FOLDER, ports=_ports(), log=_print, announce=up, backoff_scale=_backoff_scale()
         ) as cloud:
+            apply(Stack(LOCAL, variables=cloud.environment))
+            up("schedules of template.yaml")
             _introduce(cloud)
             with _environment_file(cloud):
                 _recycle_on_change(cloud)
     except KeyboardInterrupt:
         out.print("\nstopping")
-    except (LocalCloudError, ValueError) as error:
+    except (LocalCloudError, PosthasteError, ValueError) as error:
         return fail(str(error))
     return 0
 

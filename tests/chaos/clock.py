@@ -134,6 +134,16 @@ class SlewedClock:
             if at_once:
                 self._ahead = max(self._ahead, seconds)
 
+    def put_right(self, seconds: float = 0.0) -> None:
+        """Let it be so much ahead at once, whatever it says now. Nothing may be waiting."""
+        with self._lock:
+            self._ahead = self._goal = seconds
+
+    def pass_time(self, seconds: float, most: float) -> None:
+        """Let so much time pass at once, unless it is `most` ahead then."""
+        with self._lock:
+            self._ahead = self._goal = min(self._now_ahead() + seconds, max(most, self._ahead))
+
     def _now_ahead(self) -> float:
         most = (time.monotonic() - self._since) * self.RATE
         return self._ahead + max(-most, min(most, self._goal - self._ahead))

@@ -61,6 +61,7 @@ def pass_time(stage: Stage) -> None:
     (row,) = stage.execute("SELECT clock_timestamp() AS then")
     if not stage.busy():
         stage.execute(_END_LEASES, [row["then"]])
+    stage.pass_time()
     stage.execute(_END_WAITS)
     stage.execute(_END_RESERVATIONS)
     if stage.cloud.qstash.pending() == 0:

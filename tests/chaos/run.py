@@ -53,6 +53,7 @@ def run_and_keep(
         drain(stage, limit)
     except Stuck as stuck:
         promises.broken.append(str(stuck))
+    stage.put_clocks_right()
     found = gather(stage, name)
     report = Report(injected=breaker.injected, hits=stage.hits - hits, runs=1)
     report.verdict = judge(found, promises, stage.callbacks.told)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Coroutine, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Coroutine, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -28,6 +27,7 @@ from tests.chaos.callbacks import Callbacks
 from tests.chaos.clock import SlewedClock, Wrongness
 from tests.chaos.producer import CALLBACK
 from tests.chaos.proxy import Proxy
+from tests.chaos.substitutes import replaced, variables
 
 T = TypeVar("T")
 WORKER = "crm-match"
@@ -58,7 +58,7 @@ class Stage:
         self.lines: deque[str] = deque(maxlen=50_000)
         self.spared: frozenset[str] = frozenset()
         self.callbacks = Callbacks()
-        self.qstash_clock = SlewedClock(-clock.MOST)
+        self.qstash_clock = SlewedClock()
         self.cloud = LocalCloud(folder, fresh=True, reconcile_seconds=86_400, log=self._note)
         self.cloud.qstash = QStashServer(
             port=0,
@@ -75,9 +75,9 @@ class Stage:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            stack.enter_context(_replaced(vars(postgres), "_SETTINGS", _settings()))
+            stack.enter_context(replaced(vars(postgres), "_SETTINGS", _settings()))
             # Many start at once on few cores. One that is given up starts anew, and so slows down all the others.
-            stack.enter_context(_replaced(vars(environments), "INIT_SECONDS", 60.0))
+            stack.enter_context(replaced(vars(environments), "INIT_SECONDS", 60.0))
             configuration = jobs.install()
             stack.callback(REGISTRY.__setitem__, JobType.CRM_MATCH, configuration)
             for left_over in self._folder.glob("doom*"):
@@ -91,7 +91,7 @@ class Stage:
             stack.callback(self._disconnect)
             self._put(self._wrong)
             self._replace_functions()
-            stack.enter_context(_variables(self.environment))
+            stack.enter_context(variables(self.environment))
             stack.enter_context(clock.installed("producer", self._clock_file))
             self._stack = stack.pop_all()
         return self
@@ -191,6 +191,20 @@ class Stage:
         self._put(replace(self._wrong, producer=producer, function=function))
         self.qstash_clock.put(qstash, at_once=at_once)
 
+    def pass_time(self) -> None:
+        """Let some time pass for what waits in QStash, by its clock, as far as its signatures allow."""
+        self._put(replace(self._wrong, function=0.0))
+        self.qstash_clock.pass_time(3.0, 50.0)
+        self.call(self._wake())
+
+    async def _wake(self) -> None:
+        self.cloud.qstash.wake()
+
+    def put_clocks_right(self) -> None:
+        """Let all three tell the time again. QStash may hold nothing."""
+        self._put(replace(self._wrong, producer=0.0, function=0.0))
+        self.qstash_clock.put_right()
+
     def set_concurrency(self, limit: int | None) -> None:
         """How many of the worker's environments may run at once."""
         worker = self.cloud.functions._functions[WORKER]
@@ -269,27 +283,3 @@ class Stage:
 
 def _settings() -> tuple[str, ...]:
     return (*postgres._SETTINGS, f"max_connections={CONNECTIONS}")
-
-
-@contextmanager
-def _replaced(names: dict[str, Any], name: str, value: object) -> Iterator[None]:
-    before, names[name] = names[name], value
-    try:
-        yield
-    finally:
-        names[name] = before
-
-
-@contextmanager
-def _variables(values: dict[str, str]) -> Iterator[None]:
-    """These variables in the environment while the block runs."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

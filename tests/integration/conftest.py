@@ -40,7 +40,13 @@ def environment(database_url: str, monkeypatch: pytest.MonkeyPatch) -> pytest.Mo
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    for name in ("ENDPOINT_URL", "JOB_DELIVERY", "DATABASE_SECRET_ARN", "QSTASH_SECRET_ARN", "PAYLOAD_SECRET_ARN"):
+    for name in (
+        "ENDPOINT_URL",
+        "JOB_DELIVERY",
+        "DATABASE_SECRET_ARN",
+        "QSTASH_SECRET_ARN",
+        "PAYLOAD_SECRET_ARN",
+    ):
         monkeypatch.delenv(name, raising=False)
     return monkeypatch
 

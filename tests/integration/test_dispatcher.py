@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 import uuid
 from collections.abc import Iterator
@@ -433,6 +434,7 @@ def test_inline_mode_without_the_function_says_so(environment: pytest.MonkeyPatc
         pass
 
     environment.setenv("JOB_DELIVERY", "inline")
+    environment.setitem(sys.modules, "functions.send_reminder.handler", None)  # as where it is not installed
     with pytest.raises(LookupError, match=r"inline mode needs functions\.send_reminder\.handler"):
         enqueue(Unserved())
     database.discard()

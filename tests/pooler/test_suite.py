@@ -29,7 +29,6 @@ def test_the_integration_tests_pass_behind_pgbouncer() -> None:
     with run:  # unlike subprocess.run, leaves an interrupted one the time to stop its servers
         output, _nothing = run.communicate()
     if run.returncode != 0:
-        pytest.fail(
-            f"behind PgBouncer, TEST_BEHIND_PGBOUNCER=1 pytest tests/integration:\n{output}", pytrace=False
-        )
+        command = "TEST_BEHIND_PGBOUNCER=1 pytest tests/integration"
+        pytest.fail(f"{command} ended with {run.returncode}:\n{output}", pytrace=False)
     print(output)  # noqa: T201  # pytest -s shows it
