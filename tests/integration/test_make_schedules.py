@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -285,8 +286,11 @@ def test_without_a_stack_it_is_the_running_local_clouds(
 
 def test_make_passes_on_what_it_is_given() -> None:
     def command(*arguments: str) -> str:
-        made = ["make", "-n", "-o", "setup", "schedules", *arguments]
-        return subprocess.run(made, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+        made = ["make", "--no-print-directory", "-n", "-o", "setup", "schedules", *arguments]
+        # As from a fresh shell: without what an outer make, which may run this test, would hand down.
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+        run = subprocess.run(made, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+        return run.stdout.strip()
 
     assert command().endswith("-m infra.schedules")
     assert command("ENV=staging", "DRY=1").endswith('-m infra.schedules --env "staging" --dry-run')
