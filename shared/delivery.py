@@ -283,8 +283,9 @@ class Attempt(Generic[P]):
         def commit(open_transaction: database.Connection) -> Ended | None:
             ended = self._write_completed(open_transaction, stored)
             reach(FaultPoint.COMPLETING)
-            # RESET: what the handler SET for its session is not the next job's.
-            open_transaction.execute(b"COMMIT; RESET ALL" if ended else b"ROLLBACK")
+            # RESET: what the handler SET for its session, a role too, is not the next job's.
+            end = b"COMMIT; RESET SESSION AUTHORIZATION; RESET ALL" if ended else b"ROLLBACK"
+            open_transaction.execute(end)
             return ended
 
         return database.attempt(commit, connection)

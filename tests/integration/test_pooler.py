@@ -95,7 +95,6 @@ def test_what_a_handler_set_is_not_anothers(
 
 
 @needs_pgbouncer
-@pytest.mark.xfail(reason="RESET ALL leaves the role, here as on a direct connection: the next job has it")
 def test_the_role_that_a_handler_took_is_not_anothers(accept: Accept, other: Connection) -> None:
     def run(job: Job[Note]) -> None:
         with job.transaction() as connection:
