@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -202,9 +201,9 @@ def test_a_payload_survives_the_wire_in_camel_case(listing_id: int, name: str) -
     made = Sample(listing_id=listing_id, first_name=name, order_lines=(Inner(unit_price=1),))
     text = made.model_dump_json(by_alias=True)
     assert Sample.model_validate_json(text) == made
-    assert re.findall(r'"(\w+)":', text.replace(json.dumps(made.first_name), '""')) == [
-        "listingId", "firstName", "orderLines", "unitPrice",
-    ]  # fmt: skip
+    wire = json.loads(text)  # read, not searched: the name may look like a field's
+    assert list(wire) == ["listingId", "firstName", "orderLines"]
+    assert list(wire["orderLines"][0]) == ["unitPrice"]
 
 
 def test_a_payload_may_be_made_by_either_name() -> None:
