@@ -37,5 +37,10 @@ def snapshot(connection: Connection, values: Mapping[str, Any]) -> Iterator[Snap
 
 @cache
 def statement(name: str) -> bytes:
-    """The statement of this name."""
-    return (_SQL / f"{name}.sql").read_bytes()
+    """The statement of this name. `{homes}` in one stands for homes.sql: the listings it counts, and when on the market."""
+    text = _read(name)
+    return text.replace("{homes}", _read("homes").rstrip()).encode()
+
+
+def _read(name: str) -> str:
+    return (_SQL / f"{name}.sql").read_text("utf-8")

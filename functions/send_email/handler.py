@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from functions.send_email.deliveries import find_suppression, record_delivery
+from functions.send_email.suppressions import find_suppression
 from shared import database
+from shared.emails.deliveries import record_delivery
 from shared.emails.sending import EmailDeferred, EmailRefused, send
 from shared.envelope import WireModel
 from shared.jobs.send_email import EmailTemplate, SendEmail
@@ -34,7 +35,13 @@ def handler(job: Job[SendEmail]) -> EmailSent | Retry | Cancel | Fail:
             raise  # QStash backs off
         return Retry(after=error.retry_after, reason=str(error))
     with job.transaction() as connection:
-        record_delivery(connection, job, sent)
+        record_delivery(
+            connection,
+            provider_id=sent.id,
+            recipient=job.payload.to,
+            template=job.payload.template,
+            job_id=job.id,
+        )
     return EmailSent(email_id=sent.id, template=job.payload.template)
 
 

@@ -13,12 +13,11 @@ from functions.send_notification.channels import Told
 from functions.send_notification.notices import Notice
 from functions.send_notification.recipients import Recipient
 from shared.database import Connection
+from shared.emails.deliveries import record_delivery
 from shared.jobs.send_notification import SendNotification
 from shared.worker import Job
 
-_SQL = Path(__file__).parent / "sql"
-_RECORD_NOTIFICATION = (_SQL / "record_notification.sql").read_bytes()
-_RECORD_MAIL = (_SQL / "record_mail.sql").read_bytes()
+_RECORD_NOTIFICATION = (Path(__file__).parent / "sql" / "record_notification.sql").read_bytes()
 
 
 def record(
@@ -35,13 +34,13 @@ def record(
         )
     mail = told.get("email")
     if mail is not None and mail.provider_id is not None:
-        parameters = {
-            "provider_id": mail.provider_id,
-            "recipient": recipient.email,
-            "template": notice.mail.template,
-            "job_id": job.id,
-        }
-        connection.execute(_RECORD_MAIL, parameters)
+        record_delivery(
+            connection,
+            provider_id=mail.provider_id,
+            recipient=recipient.email,
+            template=notice.mail.template,
+            job_id=job.id,
+        )
 
 
 def _row(job: Job[SendNotification], recipient: Recipient, notice: Notice) -> dict[str, Any]:
