@@ -57,6 +57,9 @@ payload-key-use: setup ## count what is sealed under each key, in the database a
 test: setup $(SAM_VENV)/.ready ## run every test (ARGS="-k name" for some)
 	$(call step,tests,$(BIN)/pytest -n auto --dist loadfile $(ARGS))
 
+test-pooler: setup ## run the integration tests behind PgBouncer (apt-get install pgbouncer)
+	$(call step,integration tests behind PgBouncer,TEST_POOLER=1 $(BIN)/pytest -s tests/pooler)
+
 DELIVERIES ?= 2000
 
 chaos: setup ## break everything at random moments and check the contract (DELIVERIES=2000, SEED=random, REPORT=file)
@@ -76,7 +79,7 @@ format: setup ## format the code and mend what the linter can
 # WS1000 wants X-Ray on, WS1004 log groups found by name (ours are named in LoggingConfig; tests/artifact holds them).
 UNWANTED_RULES := WS1000 WS1004
 
-.PHONY: help setup demo dev shell migrate schedules seed payload-key payload-key-use test chaos check format
+.PHONY: help setup demo dev shell migrate schedules seed payload-key payload-key-use test test-pooler chaos check format
 
 # ---- Building for Lambda ----------------------------------------------------------------------------------------
 # `sam build` calls build-SharedLayer and build-NameFunction below for the resources of those names in template.yaml.

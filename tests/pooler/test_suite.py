@@ -12,12 +12,12 @@ from tests.conftest import ROOT, behind_pgbouncer
 from tests.pgbouncer import HOW_TO_INSTALL, find_pgbouncer
 
 
+# Asked for, because it takes as long as those tests do without one.
+@pytest.mark.skipif(not os.environ.get("TEST_POOLER"), reason="`make test-pooler` runs it")
 @pytest.mark.skipif(find_pgbouncer() is None, reason=HOW_TO_INSTALL)
 @pytest.mark.skipif(behind_pgbouncer(), reason="this run is behind PgBouncer itself")
 def test_the_integration_tests_pass_behind_pgbouncer() -> None:
-    # As many processes as this run has: xdist keeps the file with the fewest tests for the end, when they are idle.
-    processes = os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")
-    options = ["-q", "-n", processes, "--dist", "loadfile", "--color", "no", "-p", "no:cacheprovider"]
+    options = ["-q", "-n", "auto", "--dist", "loadfile", "--color", "no", "-p", "no:cacheprovider"]
     run = subprocess.Popen(
         [sys.executable, "-m", "pytest", *options, "tests/integration"],
         cwd=ROOT,
