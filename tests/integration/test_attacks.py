@@ -767,10 +767,10 @@ def test_a_client_of_qstash_is_not_shared_with_a_forked_child(environment: pytes
     import os
 
     settings = DispatcherSettings.load()
-    parents = publishing._client(settings)
+    parents = publishing.client.sdk(settings)
     pid = os.getpid()
     environment.setattr(os, "getpid", lambda: pid + 1)
-    childs = publishing._client(settings)
+    childs = publishing.client.sdk(settings)
     environment.undo()
     assert childs is not parents
 

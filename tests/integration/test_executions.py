@@ -19,10 +19,12 @@ from psycopg.types.json import Jsonb
 from shared import executions
 from shared.database import Connection
 from shared.envelope import new_job_id
+from shared.executions import statements
 from shared.rows import NewJob, TypeStatistics
 from tests.conftest import UrlOf
 
-SQL = Path(executions.__file__).parent / "sql"
+PACKAGE = Path(executions.__file__).parent
+SQL = PACKAGE.parent / "sql"
 NOW = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
@@ -368,14 +370,15 @@ def test_gauges_tell_what_waits_and_what_is_wrong(connection: Connection) -> Non
 
 
 def test_every_statements_file_is_used_and_every_one_used_is_there() -> None:
-    tree = ast.parse(Path(executions.__file__).read_text("utf-8"))
+    trees = [ast.parse(path.read_text("utf-8")) for path in PACKAGE.glob("*.py")]
     files = {path.stem for path in SQL.iterdir()}
-    position = {"_sql": 0, "_shown": 1, "_one": 2, "_all": 2}
+    position = {"sql": 0, "_shown": 1, "execute": 1, "one": 2, "every": 2}
     used = {
         argument.value
+        for tree in trees
         for call in ast.walk(tree)
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in position
-        for argument in call.args[position[call.func.id] : position[call.func.id] + 1]
+        if isinstance(call, ast.Call) and (name := ast.unparse(call.func).rpartition(".")[2]) in position
+        for argument in call.args[position[name] : position[name] + 1]
         if isinstance(argument, ast.Constant)
     }
     assert used == files
@@ -469,7 +472,7 @@ def plan(connection: Connection, name: str) -> str:
     values = dict(VALUES)
     if name == "take_untold_failures":
         values["job_id"] = None
-    rows = connection.execute(f"EXPLAIN {executions._sql(name)}".encode(), values).fetchall()
+    rows = connection.execute(f"EXPLAIN {statements.sql(name)}".encode(), values).fetchall()
     return "\n".join(row["QUERY PLAN"] for row in rows)
 
 

@@ -273,15 +273,16 @@ def test_a_token_of_another_region_says_nothing_about_a_message(
     def elsewhere(request: httpx.Request) -> httpx.Response:
         error = {"error": "user not found in this region (eu-central-1)"}
         response = httpx.Response(404, json=error, request=request)
-        publishing._raise_rejected(response)
+        publishing.client._raise_rejected(response)
         return response
 
     environment.setenv("QSTASH_URL", "http://127.0.0.1:1")
     environment.setenv("QSTASH_TOKEN", "token")
-    client = publishing._client(DispatcherSettings.load())
+    client = publishing.client.sdk(DispatcherSettings.load())
     client.http._client.close()
     client.http._client = httpx.Client(
-        transport=httpx.MockTransport(elsewhere), event_hooks={"response": [publishing._raise_rejected]}
+        transport=httpx.MockTransport(elsewhere),
+        event_hooks={"response": [publishing.client._raise_rejected]},
     )
     assert reconcile()["gone"] == 0
     assert read(job.job_id).publication == 1

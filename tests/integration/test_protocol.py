@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
-from shared import executions
 from shared.database import Connection
+from shared.executions import statements
 from tests.conftest import UrlOf, with_database
 from tests.integration.protocol import (
     LATER,
@@ -664,9 +664,9 @@ def taken_out(guard: Guard, connection: Connection, monkeypatch: pytest.MonkeyPa
         finally:
             connection.execute(row["text"].encode())
     else:
-        read = executions._sql
+        read = statements.sql
         broken = edited(read(guard.where), guard.edits)
-        monkeypatch.setattr(executions, "_sql", lambda name: broken if name == guard.where else read(name))
+        monkeypatch.setattr(statements, "sql", lambda name: broken if name == guard.where else read(name))
         yield
 
 

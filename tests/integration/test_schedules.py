@@ -23,11 +23,12 @@ from qstash.http import HttpClient
 from infra.local.background import Background
 from infra.local.qstash import QStashServer
 from infra.local.qstash.cron import parse_cron
-from shared import database, executions, relay, schedules
+from shared import database, relay, schedules
 from shared.database import Connection
 from shared.dispatcher import cancel, retry
 from shared.envelope import scheduled_job_id
 from shared.errors import InvalidJob, MissingSettings, PublishFailed, PublishRejected, ScheduleNotFound
+from shared.executions import statements
 from shared.outcomes import Fail
 from shared.rows import Execution
 from shared.schedules import pause, resume, schedule, unschedule
@@ -463,7 +464,7 @@ def test_the_run_in_progress_finds_its_own_row(fire: Fire, read: Read, connectio
 
 
 def lock(connection: psycopg.Connection[Any], schedule_id: str) -> None:
-    connection.execute(executions._sql("lock_schedule"), {"schedule_id": schedule_id})
+    connection.execute(statements.sql("lock_schedule"), {"schedule_id": schedule_id})
 
 
 def test_of_two_that_arrive_at_once_one_runs(fire: Fire, connection: Connection) -> None:
