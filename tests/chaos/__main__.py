@@ -11,6 +11,7 @@ import re
 import shlex
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 from infra.template import ROOT
@@ -71,10 +72,13 @@ class Run:
             for number in range(10**6):
                 if run.deliveries >= self._options.deliveries or run.total.verdict.violations:
                     break
-                run.wave(self._options.scenario or _ORDER[number % len(_ORDER)])
+                scenario = self._options.scenario or _ORDER[number % len(_ORDER)]
+                if SCENARIOS[scenario].never:  # what the waves before it left would be put down to it
+                    run.heal(partial(self._progress, run))
+                run.wave(scenario)
                 self._progress(run, run.judge_ripe())
             print("the load is over; what is left heals", flush=True)
-            run.finish(lambda judged: self._progress(run, judged))
+            run.finish(partial(self._progress, run))
 
     def _progress(self, run: Endurance, judged: list[Wave]) -> None:
         for wave in judged:

@@ -147,11 +147,15 @@ class Endurance:
             self.total.verdict.broken.append(f"{wrong} signatures of QStash were rejected")
         return ripe
 
-    def finish(self, progress: Callable[[list[Wave]], None]) -> None:
-        """Wait until all waves are over, and look at each once more: nothing may have changed since."""
+    def heal(self, progress: Callable[[list[Wave]], None]) -> None:
+        """Wait until all waves so far are over, or one has been found guilty."""
         while self.pending and not self.total.verdict.violations:
             time.sleep(1.0)
             progress(self.judge_ripe())
+
+    def finish(self, progress: Callable[[list[Wave]], None]) -> None:
+        """Wait until all waves are over, and look at each once more: nothing may have changed since."""
+        self.heal(progress)
         self.total.deliveries = self.deliveries
         for wave in self._judged:
             again = judge(gather(self._stage, wave.name), wave.promises, self._stage.callbacks.told)
