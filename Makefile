@@ -6,7 +6,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SAM_VENV := .venv-sam
-SAM := SAM_CLI_TELEMETRY=0 $(SAM_VENV)/bin/sam
+# Language extensions: infra/observability.yaml uses Fn::ForEach (samconfig.toml says so too, for those who call sam).
+SAM := SAM_CLI_TELEMETRY=0 SAM_CLI_ENABLE_LANGUAGE_EXTENSIONS=1 $(SAM_VENV)/bin/sam
 
 RED := $(if $(NO_COLOR),,\033[31m)
 PLAIN := $(if $(NO_COLOR),,\033[0m)
