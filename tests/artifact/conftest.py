@@ -95,7 +95,7 @@ def translate(layer_key: str = "layer") -> dict[str, dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
-def translated(build: Path) -> dict[str, dict[str, Any]]:
+def translated() -> dict[str, dict[str, Any]]:
     """The resources that AWS makes of the template."""
     return translate()
 

@@ -88,24 +88,6 @@ def test_secrets_start_empty_and_outlive_the_stack() -> None:
         assert secret["UpdateReplacePolicy"] == "Retain"
 
 
-def test_no_policy_grants_everything(translated: dict[str, dict[str, Any]]) -> None:
-    policies = [
-        resource["Properties"][key]
-        for resource in translated.values()
-        if resource["Type"] in {"AWS::IAM::Role", "AWS::IAM::ManagedPolicy"}
-        for key in ("Policies", "PolicyDocument")
-        if key in resource["Properties"]
-    ]
-    assert policies
-    # Files have keys under a prefix; nothing else is granted by pattern.
-    granted = (
-        json.dumps(policies)
-        .replace("${FilesBucket.Arn}/exports/*", "")
-        .replace("${FilesBucket.Arn}/reports/*", "")
-    )
-    assert "*" not in granted.replace("${FilesBucket.Arn}/archive/*", "")
-
-
 @pytest.mark.parametrize("name", URLS)
 def test_anyone_may_call_a_url_and_only_the_url(name: str, translated: dict[str, dict[str, Any]]) -> None:
     """Since October 2025 a public function URL takes two permissions; with one it answers 403."""
