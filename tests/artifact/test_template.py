@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
 
+from infra.template import Template
 from shared.envelope import Envelope
 from shared.registry import REGISTRY, JobConfig
 from tests.artifact.conftest import translate
+from tests.artifact.observability import NESTED, nested
 from tests.artifact.template import ROOT, TEMPLATE, Function, references
 
 FUNCTIONS = TEMPLATE.functions
@@ -101,6 +104,136 @@ def test_anyone_may_call_a_url_and_only_the_url(name: str, translated: dict[str,
     assert {"Action": "lambda:InvokeFunction", "Principal": "*", "InvokedViaFunctionUrl": True} in grants
     assert len(grants) == 2
     assert translated[f"{name}Url"]["Properties"]["TargetFunctionArn"] == alias
+
+
+# --- parameters ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("parameter", "taken", "refused"),
+    [
+        ("AppUrl", ["https://app.example.com", "http://localhost:3000"], ["", "app.example.com", "ftp://x"]),
+        ("MailFrom", ["jobs@example.com", "Acme <hello@example.com>"], ["", "Acme"]),
+        ("QStashUrl", ["https://qstash.upstash.io"], ["", "qstash.upstash.io"]),
+        ("ScheduleTimeZone", ["UTC", "Europe/Paris", "Etc/GMT+3"], ["", "+01:00", "Europe Paris"]),
+        ("ReconcileSchedule", ["rate(1 minute)", "cron(0 * * * ? *)"], ["", "1 minute", "rate()"]),
+        ("AlarmEmail", ["", "ops@example.com"], ["ops", "ops@", "a b@example.com"]),
+        ("ReservedConcurrency", ["", "20", "100", "1000"], ["0", "1", "19", "020", "-20", "many"]),
+        ("SubnetIds", ["", "subnet-0a1b2c3d4e5f60718"], ["10.0.0.0/24", "subnet-", "sg-0a1b2c3d"]),
+        ("SecurityGroupIds", ["", "sg-0a1b2c3d4e5f60718"], ["default", "sg-", "subnet-0a1b2c3d"]),
+    ],
+)
+def test_a_parameter_that_cannot_be_right_is_refused_before_anything_is_deployed(
+    parameter: str, taken: list[str], refused: list[str]
+) -> None:
+    pattern = TEMPLATE.parameters[parameter]["AllowedPattern"]
+    assert [text for text in taken if not re.fullmatch(pattern, text)] == []
+    assert [text for text in refused if re.fullmatch(pattern, text)] == []
+
+
+def test_reserved_concurrency_throttles_nothing_that_flow_control_lets_through() -> None:
+    """A throttled delivery uses up one of QStash's retries."""
+    most = max(config.flow_control.parallelism or 0 for config in REGISTRY.values() if config.flow_control)
+    pattern = TEMPLATE.parameters["ReservedConcurrency"]["AllowedPattern"]
+    allowed = [number for number in range(1000) if re.fullmatch(pattern, str(number))]
+    assert min(allowed) == most
+
+
+def test_concurrency_and_the_vpc_are_the_accounts_and_the_default_ones_until_somebody_says_so() -> None:
+    common = TEMPLATE.body["Globals"]["Function"]
+    unset = {"Ref": "AWS::NoValue"}
+    assert common["ReservedConcurrentExecutions"]["Fn::If"][2] == common["VpcConfig"]["Fn::If"][2] == unset
+    for name in ("ReservedConcurrency", "SubnetIds", "SecurityGroupIds"):
+        assert TEMPLATE.parameters[name]["Default"] == ""
+    for function in FUNCTIONS.values():
+        assert not {"VpcConfig", "ReservedConcurrentExecutions"} & TEMPLATE.resources[function.resource][
+            "Properties"
+        ].keys()
+
+
+# --- limits --------------------------------------------------------------------------------------------------
+
+LONGEST_STACK_NAME = 128
+LONGEST_NAMES = {  # what a name may have; every other resource is named by CloudFormation, which keeps to the limits
+    ("SharedLayer", "LayerName"): 140,
+    ("JobEndpoints", "Name"): 900,  # 1011 with the parameter's ARN
+    ("Dashboard", "DashboardName"): 255,
+}
+
+
+def test_the_longest_stack_name_fits_into_every_name_that_is_made_of_it() -> None:
+    resources = TEMPLATE.resources | Template(NESTED).resources
+    named = {
+        (name, key): value
+        for name, resource in resources.items()
+        if isinstance(resource, dict)
+        for key, value in resource.get("Properties", {}).items()
+        if key == "Name" or (key.endswith("Name") and key not in {"MetricName", "StackName"})
+    }
+    assert named.keys() == LONGEST_NAMES.keys()
+    stack = "s" * LONGEST_STACK_NAME
+    for key, value in named.items():
+        text = value["Fn::Sub"].replace("${AWS::StackName}", stack).replace("${Service}", stack)
+        assert len(text.replace("${AWS::Region}", "ap-southeast-1")) <= LONGEST_NAMES[key], key
+
+
+def test_the_endpoints_fit_into_a_standard_parameter_thrice() -> None:
+    """Such a one is free and holds 4 KB; function URLs have this length in the region of the longest name."""
+    assert TEMPLATE.resources["JobEndpoints"]["Properties"]["Tier"] == "Standard"
+    url = f"https://{'a' * 32}.lambda-url.ap-southeast-1.on.aws/"
+    text = re.sub(r"\$\{\w+\.FunctionUrl\}", url, TEMPLATE.resources["JobEndpoints"]["Properties"]["Value"]["Fn::Sub"])
+    assert len(json.loads(text)) == len(URLS)
+    assert len(text.encode()) < 4096 / 2
+
+
+def test_cloudformation_takes_the_template(translated: dict[str, dict[str, Any]]) -> None:
+    for resources, path in ((translated, ROOT / "template.yaml"), (nested()["Resources"], NESTED)):
+        assert len(resources) <= 500
+        assert len(json.dumps(resources)) < 1_000_000
+        assert path.stat().st_size < 1_000_000
+    assert len(TEMPLATE.parameters) <= 200
+    assert len(TEMPLATE.body["Outputs"]) <= 200
+
+
+# --- data ----------------------------------------------------------------------------------------------------
+
+KEPT = {"AWS::SecretsManager::Secret", "AWS::S3::Bucket", "AWS::Logs::LogGroup"}
+
+
+@pytest.mark.parametrize("name", [n for n, each in TEMPLATE.resources.items() if each["Type"] in KEPT])
+def test_data_outlives_the_stack_but_not_a_first_deploy_that_failed(name: str) -> None:
+    resource = TEMPLATE.resources[name]
+    assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
+
+
+def test_files_are_private_encrypted_and_travel_over_tls() -> None:
+    bucket = TEMPLATE.resources["FilesBucket"]["Properties"]
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert rule["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+    (statement,) = TEMPLATE.resources["FilesBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*")
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": False}}
+    assert len(statement["Resource"]) == 2
+
+
+def test_nothing_waits_for_itself(translated: dict[str, dict[str, Any]]) -> None:
+    waits = {
+        name: {*references(each["Properties"]), *_depends_on(each)} & translated.keys() - {name}
+        for name, each in translated.items()
+    }
+    while ready := {name for name, others in waits.items() if not others & waits.keys()}:
+        for name in ready:
+            del waits[name]
+    assert not waits, f"these wait for each other: {sorted(waits)}"
+
+
+def _depends_on(resource: dict[str, Any]) -> list[str]:
+    names = resource.get("DependsOn", [])
+    return names if isinstance(names, list) else [names]
+
+
+# --- around --------------------------------------------------------------------------------------------------
 
 
 def test_sweep_calls_the_alias(translated: dict[str, dict[str, Any]]) -> None:
