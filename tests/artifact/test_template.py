@@ -118,7 +118,7 @@ def test_anyone_may_call_a_url_and_only_the_url(name: str, translated: dict[str,
         ("ScheduleTimeZone", ["UTC", "Europe/Paris", "Etc/GMT+3"], ["", "+01:00", "Europe Paris"]),
         ("ReconcileSchedule", ["rate(1 minute)", "cron(0 * * * ? *)"], ["", "1 minute", "rate()"]),
         ("AlarmEmail", ["", "ops@example.com"], ["ops", "ops@", "a b@example.com"]),
-        ("ReservedConcurrency", ["", "20", "100", "1000"], ["0", "1", "19", "020", "-20", "many"]),
+        ("ReservedConcurrency", ["", "5", "20", "1000"], ["0", "1", "4", "05", "-5", "many"]),
         ("SubnetIds", ["", "subnet-0a1b2c3d4e5f60718"], ["10.0.0.0/24", "subnet-", "sg-0a1b2c3d"]),
         ("SecurityGroupIds", ["", "sg-0a1b2c3d4e5f60718"], ["default", "sg-", "subnet-0a1b2c3d"]),
     ],
@@ -133,7 +133,8 @@ def test_a_parameter_that_cannot_be_right_is_refused_before_anything_is_deployed
 
 def test_reserved_concurrency_throttles_nothing_that_flow_control_lets_through() -> None:
     """A throttled delivery uses up one of QStash's retries."""
-    most = max(config.flow_control.parallelism or 0 for config in REGISTRY.values() if config.flow_control)
+    limits = [config.flow_control for config in REGISTRY.values() if config.flow_control]
+    most = max(each.parallelism or 0 for each in limits)
     pattern = TEMPLATE.parameters["ReservedConcurrency"]["AllowedPattern"]
     allowed = [number for number in range(1000) if re.fullmatch(pattern, str(number))]
     assert min(allowed) == most
