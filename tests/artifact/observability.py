@@ -77,9 +77,7 @@ class Alarm:
         if not values:
             return _MISSING[self.properties["TreatMissingData"]]
         compare = _COMPARISONS[self.properties["ComparisonOperator"]]
-        found: bool = compare(
-            _STATISTICS[self.properties["Statistic"]](values), self.properties["Threshold"]
-        )
+        found: bool = compare(_STATISTICS[self.properties["Statistic"]](values), self.properties["Threshold"])
         return found
 
 
@@ -108,7 +106,9 @@ def dashboard() -> dict[str, Any]:
     written = Template(NESTED).body["Resources"]  # SAM's expansion fills in a part
     text = written["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
     values = {"Service": SERVICE, "AWS::Region": "eu-central-1"}
-    found: dict[str, Any] = json.loads(re.sub(r"\$\{([\w:]+)\}", lambda name: values.get(name[1], name[1]), text))
+    found: dict[str, Any] = json.loads(
+        re.sub(r"\$\{([\w:]+)\}", lambda name: values.get(name[1], name[1]), text)
+    )
     return found
 
 

@@ -98,9 +98,7 @@ def asked_for(function: Function, storage: Mapping[str, set[str]]) -> set[Grant]
     """What the function's code needs; `storage` is what each function of shared.storage asks of S3."""
     trees = list(_trees(ROOT / "functions" / function.folder))
     arns = {*_checked(function), *_secrets_named(trees)}
-    found: set[Grant] = {
-        ("secretsmanager:GetSecretValue", function.variables[arn]["Ref"]) for arn in arns
-    }
+    found: set[Grant] = {("secretsmanager:GetSecretValue", function.variables[arn]["Ref"]) for arn in arns}
     if _imported(trees) & _PUBLISHERS:
         found.add(("ssm:GetParameter", ENDPOINTS))
     for name in _storage_used(trees):
@@ -133,9 +131,7 @@ def _checked(function: Function) -> tuple[str, ...]:
 
 def _secrets_named(trees: list[ast.Module]) -> set[str]:
     """The secrets whose entries the code names, whole or as PLATFORM_ENTRY put together."""
-    texts = {
-        node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)
-    }
+    texts = {node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)}
     return {arn for entry, arn in _SECRET_OF.items() if entry in texts} | (
         {"SYNDICATION_SECRET_ARN"} if {"ENDPOINT", "API_KEY"} <= texts else set()
     )

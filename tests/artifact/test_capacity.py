@@ -33,7 +33,9 @@ def test_the_page_says_what_each_type_may(config: JobConfig) -> None:
     assert limits is not None
     assert limits.parallelism is not None, "without it nothing holds the type back"
     assert row(f"`{name}`") == [limits.parallelism]
-    assert ("an organization" in re.findall(rf"^\| `{name}` \|.*$", PAGE, re.MULTILINE)[0]) == limits.per_organization
+    assert (
+        "an organization" in re.findall(rf"^\| `{name}` \|.*$", PAGE, re.MULTILINE)[0]
+    ) == limits.per_organization
 
 
 def test_all_that_runs_at_once_fits_into_lambda_and_postgres() -> None:

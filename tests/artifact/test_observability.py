@@ -76,7 +76,11 @@ def test_an_alarm_has_decided_what_silence_means(alarm: Alarm) -> None:
 def test_an_alarm_looks_back_a_day_at_most(alarm: Alarm) -> None:
     """CloudWatch's limit."""
     periods = alarm.properties["EvaluationPeriods"]
-    most = TEMPLATE.parameters["SweepSilenceMinutes"]["MaxValue"] if periods == {"Ref": "SweepSilenceMinutes"} else periods
+    most = (
+        TEMPLATE.parameters["SweepSilenceMinutes"]["MaxValue"]
+        if periods == {"Ref": "SweepSilenceMinutes"}
+        else periods
+    )
     assert alarm.properties["Period"] % 60 == 0
     assert alarm.properties["Period"] * most <= 86_400
 
@@ -114,7 +118,9 @@ def test_widgets_lie_side_by_side() -> None:
 
 def test_each_alarm_has_its_chapter_in_the_documentation() -> None:
     page = (ROOT / "docs" / "monitoring.md").read_text("utf-8")
-    headings = {name for line in page.splitlines() if line.startswith("### ") for name in re.findall(r"`(\w+)`", line)}
+    headings = {
+        name for line in page.splitlines() if line.startswith("### ") for name in re.findall(r"`(\w+)`", line)
+    }
     by_loop = re.compile(r"\w+(Slow|Errors|Throttles)$")
     single = {name for name in {*ALARMS, *COMPOSITES} if not by_loop.match(name)}
     assert headings == single | {"NameSlow", "NameErrors", "NameThrottles"}

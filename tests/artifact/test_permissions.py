@@ -85,7 +85,9 @@ def test_a_functions_boundary_leaves_it_what_it_is_granted(function: Function, t
 
 
 @each_function
-def test_a_role_is_the_functions_own_and_only_lambda_takes_it(function: Function, translated: Resources) -> None:
+def test_a_role_is_the_functions_own_and_only_lambda_takes_it(
+    function: Function, translated: Resources
+) -> None:
     role = f"{function.resource}Role"
     assert translated[function.resource]["Properties"]["Role"] == {"Fn::GetAtt": [role, "Arn"]}
     (statement,) = translated[role]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
@@ -106,7 +108,9 @@ def test_of_awss_own_policies_only_logs_and_the_network_are_left(translated: Res
         "AWSLambdaVPCAccessExecutionRole",
     }
     logs = {each for each in boundary(translated) if each[0].startswith("logs:")}
-    assert logs == {(f"logs:{action}", "log-group ${AWS::StackName}-*") for action in ("CreateLogStream", "PutLogEvents")}
+    assert logs == {
+        (f"logs:{action}", "log-group ${AWS::StackName}-*") for action in ("CreateLogStream", "PutLogEvents")
+    }
 
 
 def test_network_interfaces_are_allowed_only_in_a_vpc(translated: Resources) -> None:
@@ -134,12 +138,14 @@ def test_only_the_boundary_says_everything_and_each_time_why(translated: Resourc
 
 def test_each_secret_is_some_functions(translated: Resources) -> None:
     roles = [each["Properties"] for each in translated.values() if each["Type"] == "AWS::IAM::Role"]
-    read = {resource for role in roles for action, resource in granted(role, translated) if "Secret" in action}
+    read = {
+        resource for role in roles for action, resource in granted(role, translated) if "Secret" in action
+    }
     assert read == SECRETS
 
 
 def test_the_parameter_that_is_read_is_the_one_that_is_written(translated: Resources) -> None:
     name = translated["JobEndpoints"]["Properties"]["Name"]["Fn::Sub"]
-    assert ENDPOINTS == f"parameter {name.removeprefix('/')}"
+    assert f"parameter {name.removeprefix('/')}" == ENDPOINTS
     for function in FUNCTIONS.values():
         assert function.variables["JOB_ENDPOINTS_PARAMETER"] == {"Fn::Sub": name}

@@ -147,9 +147,10 @@ def test_concurrency_and_the_vpc_are_the_accounts_and_the_default_ones_until_som
     for name in ("ReservedConcurrency", "SubnetIds", "SecurityGroupIds"):
         assert TEMPLATE.parameters[name]["Default"] == ""
     for function in FUNCTIONS.values():
-        assert not {"VpcConfig", "ReservedConcurrentExecutions"} & TEMPLATE.resources[function.resource][
-            "Properties"
-        ].keys()
+        assert (
+            not {"VpcConfig", "ReservedConcurrentExecutions"}
+            & TEMPLATE.resources[function.resource]["Properties"].keys()
+        )
 
 
 # --- limits --------------------------------------------------------------------------------------------------
@@ -182,7 +183,9 @@ def test_the_endpoints_fit_into_a_standard_parameter_thrice() -> None:
     """Such a one is free and holds 4 KB; function URLs have this length in the region of the longest name."""
     assert TEMPLATE.resources["JobEndpoints"]["Properties"]["Tier"] == "Standard"
     url = f"https://{'a' * 32}.lambda-url.ap-southeast-1.on.aws/"
-    text = re.sub(r"\$\{\w+\.FunctionUrl\}", url, TEMPLATE.resources["JobEndpoints"]["Properties"]["Value"]["Fn::Sub"])
+    text = re.sub(
+        r"\$\{\w+\.FunctionUrl\}", url, TEMPLATE.resources["JobEndpoints"]["Properties"]["Value"]["Fn::Sub"]
+    )
     assert len(json.loads(text)) == len(URLS)
     assert len(text.encode()) < 4096 / 2
 
