@@ -7,8 +7,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 SAM_VENV := .venv-sam
 CHECKOV_VENV := .venv-checkov
-# Language extensions: infra/observability.yaml uses Fn::ForEach (samconfig.toml says so too, for those who call sam).
-SAM := SAM_CLI_TELEMETRY=0 SAM_CLI_ENABLE_LANGUAGE_EXTENSIONS=1 $(SAM_VENV)/bin/sam
+SAM := SAM_CLI_TELEMETRY=0 $(SAM_VENV)/bin/sam
+# infra/observability.yaml uses Fn::ForEach. samconfig.toml says so too, but SAM looks for it beside the template.
+export SAM_CLI_ENABLE_LANGUAGE_EXTENSIONS := 1
 
 RED := $(if $(NO_COLOR),,\033[31m)
 PLAIN := $(if $(NO_COLOR),,\033[0m)

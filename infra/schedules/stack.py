@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,10 +48,17 @@ def deployed(environment: str, path: Path = ROOT / "samconfig.toml") -> Stack:
 
     Raises StackUnknown, also where JOB_ENDPOINTS_PARAMETER is another stack's.
     """
-    stacks = configured(path)
+    found = tomllib.loads(path.read_text("utf-8"))
+    stacks = {
+        name: section["deploy"]["parameters"]
+        for name, section in found.items()
+        if isinstance(section, dict) and "stack_name" in section.get("deploy", {}).get("parameters", {})
+    }
     if environment not in stacks:
         raise StackUnknown(f"{path.name} has no stack {environment!r}; it has {', '.join(stacks)}")
-    name, parameters = stacks[environment].name, stacks[environment].parameters
+    name = str(stacks[environment]["stack_name"])
+    overrides = stacks[environment].get("parameter_overrides", [])
+    parameters = {key: value for key, _, value in (each.partition("=") for each in overrides)}
     wanted = {"JOB_ENDPOINTS_PARAMETER": f"/{name}/job-endpoints"} | {
         variable: parameters[parameter]
         for variable, parameter in _SETTINGS.items()
@@ -59,21 +66,6 @@ def deployed(environment: str, path: Path = ROOT / "samconfig.toml") -> Stack:
     }
     _check_it_is_this_stacks(wanted["JOB_ENDPOINTS_PARAMETER"], environment)
     return Stack(name, parameters, {key: value for key, value in wanted.items() if not os.environ.get(key)})
-
-
-def configured(path: Path = ROOT / "samconfig.toml") -> dict[str, Stack]:
-    """The stacks that samconfig.toml names by their environments, with their parameters and no variables."""
-    found = tomllib.loads(path.read_text("utf-8")).items()
-    sections = {
-        name: section.get("deploy", {}).get("parameters", {})
-        for name, section in found
-        if isinstance(section, dict)
-    }
-    return {
-        name: Stack(str(settings["stack_name"]), _parameters(settings.get("parameter_overrides", [])))
-        for name, settings in sections.items()
-        if "stack_name" in settings
-    }
 
 
 @contextmanager
@@ -90,10 +82,6 @@ def entered(variables: Mapping[str, str]) -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
-
-
-def _parameters(overrides: Iterable[str]) -> dict[str, str]:
-    return {key: value for key, _, value in (each.partition("=") for each in overrides)}
 
 
 def _check_it_is_this_stacks(parameter: str, environment: str) -> None:
