@@ -6,7 +6,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SAM_VENV := .venv-sam
+CHECKOV_VENV := .venv-checkov
 SAM := SAM_CLI_TELEMETRY=0 $(SAM_VENV)/bin/sam
+# infra/observability.yaml uses Fn::ForEach. samconfig.toml says so too, but SAM looks for it beside the template.
+export SAM_CLI_ENABLE_LANGUAGE_EXTENSIONS := 1
 
 RED := $(if $(NO_COLOR),,\033[31m)
 PLAIN := $(if $(NO_COLOR),,\033[0m)
@@ -65,19 +68,23 @@ DELIVERIES ?= 2000
 chaos: setup ## break everything at random moments and check the contract (DELIVERIES=2000, SEED=random, REPORT=file)
 	@$(BIN)/python -m tests.chaos --deliveries $(DELIVERIES) $(if $(SEED),--seed $(SEED)) $(if $(REPORT),--report $(REPORT))
 
-check: setup $(SAM_VENV)/.ready ## check format, lint, types and the template
+check: setup $(SAM_VENV)/.ready $(CHECKOV_VENV)/.ready ## check format, lint, types and the template
 	$(call step,format (make format mends it),$(BIN)/ruff format --check --quiet .)
 	$(call step,lint,$(BIN)/ruff check --quiet .)
 	$(call step,types,$(BIN)/mypy)
 	$(call step,template,$(SAM) validate --lint)
-	$(call step,template: serverless rules,$(SAM_VENV)/bin/cfn-lint -a cfn_lint_serverless.rules -i $(UNWANTED_RULES) -t template.yaml)
+	$(call step,templates: serverless rules,$(SAM_VENV)/bin/cfn-lint -a cfn_lint_serverless.rules -i $(UNWANTED_RULES) -t $(TEMPLATES))
+	$(call step,templates: security,LOG_LEVEL=ERROR $(CHECKOV_VENV)/bin/checkov --config-file infra/checkov.yaml $(TEMPLATES:%=--file %))
+	$(call step,template: schedules,$(BIN)/python -m infra.schedules --check)
 
 format: setup ## format the code and mend what the linter can
 	$(call step,format,$(BIN)/ruff format --quiet .)
 	$(call step,lint,$(BIN)/ruff check --quiet --fix .)
 
-# WS1000 wants X-Ray on, WS1004 log groups found by name (ours are named in LoggingConfig; tests/artifact holds them).
-UNWANTED_RULES := WS1000 WS1004
+TEMPLATES := template.yaml infra/observability.yaml
+# WS1000 wants X-Ray on, WS1004 log groups found by name (ours are named in LoggingConfig; tests/artifact holds them),
+# ES7000 a dead letter queue for the mails of alarms.
+UNWANTED_RULES := WS1000 WS1004 ES7000
 
 .PHONY: help setup demo dev shell migrate schedules seed payload-key payload-key-use test test-pooler chaos check format
 
@@ -134,6 +141,10 @@ which-python: # the Python that makes bytecode, for tests/artifact
 
 $(SAM_VENV)/.ready: infra/requirements-sam.txt
 	$(call step,set up $(SAM_VENV): the SAM CLI (once; about a minute),$(PYTHON) -m venv $(SAM_VENV) && $(SAM_VENV)/bin/pip install --disable-pip-version-check --progress-bar off -q -r $<)
+	@touch $@
+
+$(CHECKOV_VENV)/.ready: infra/requirements-checkov.txt
+	$(call step,set up $(CHECKOV_VENV): the checker of templates' security (once; about a minute),$(PYTHON) -m venv $(CHECKOV_VENV) && $(CHECKOV_VENV)/bin/pip install --disable-pip-version-check --progress-bar off -q -r $<)
 	@touch $@
 
 .PHONY: build build-SharedLayer which-python

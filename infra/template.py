@@ -93,6 +93,8 @@ class Template:
         match value:
             case {"Ref": "AWS::NoValue"}:
                 return None
+            case {"Ref": "AWS::StackName"}:
+                return stack
             case {"Ref": str(name)}:
                 default = self.parameters[name].get("Default", "") if name in self.parameters else None
                 found = values.get(name, default)

@@ -41,12 +41,16 @@ def forget() -> None:
 
 
 def count(metrics: Mapping[str, float], job_type: str | None = None) -> None:
-    """Emit metrics, by job type where one is given. Spans are in seconds, all else are counts."""
+    """Emit metrics, by job type where one is given and then over all types too. Spans are in seconds, all else counts.
+
+    The second is for alarms, which cannot search through the types as a dashboard can.
+    """
     if not ON_LAMBDA or not metrics:
         return
     emitted = EphemeralMetrics(namespace=_NAMESPACE, service=_SERVICE)
     if job_type is not None:
         emitted.add_dimension(name="job_type", value=job_type)
+        emitted.add_dimensions(service=_SERVICE)
     for name, value in metrics.items():
         emitted.add_metric(name=name, unit=_UNITS.get(name, MetricUnit.Count), value=value)
     emitted.flush_metrics()

@@ -96,27 +96,28 @@ class JobConfig:
         return payload
 
 
+# All that runs at once must fit into Postgres's connections and Lambda's concurrency: docs/capacity.md adds it up.
 _CONFIGS = (
     JobConfig(
         JobType.SEND_EMAIL,
         retries=3,
         timeout=30,
         description="Sends one templated mail through Resend.",
-        flow_control=FlowControl(parallelism=20),
+        flow_control=FlowControl(parallelism=5),
     ),
     JobConfig(
         JobType.PROCESS_WEBHOOK,
         retries=5,
         timeout=60,
         description="Applies an event received from Resend, GitHub or a custom sender.",
-        flow_control=FlowControl(parallelism=20),
+        flow_control=FlowControl(parallelism=5),
     ),
     JobConfig(
         JobType.PROCESS_STRIPE_WEBHOOK,
         retries=5,
         timeout=60,
         description="Brings subscriptions and invoices up to date with Stripe.",
-        flow_control=FlowControl(parallelism=20),
+        flow_control=FlowControl(parallelism=5),
     ),
     JobConfig(
         JobType.EXPORT_DATA,
@@ -144,28 +145,28 @@ _CONFIGS = (
         retries=3,
         timeout=60,
         description="Sends a listing to the listing platforms.",
-        flow_control=FlowControl(parallelism=10),
+        flow_control=FlowControl(parallelism=4),
     ),
     JobConfig(
         JobType.SEND_REMINDER,
         retries=3,
         timeout=60,
         description="Reminds an applicant of an incomplete application.",
-        flow_control=FlowControl(parallelism=10),
+        flow_control=FlowControl(parallelism=2),
     ),
     JobConfig(
         JobType.CRM_MATCH,
         retries=3,
         timeout=60,
         description="Scores an agent's leads against a listing.",
-        flow_control=FlowControl(parallelism=10),
+        flow_control=FlowControl(parallelism=4),
     ),
     JobConfig(
         JobType.SEND_NOTIFICATION,
         retries=3,
         timeout=60,
         description="Notifies a person over the channels they prefer.",
-        flow_control=FlowControl(parallelism=10),
+        flow_control=FlowControl(parallelism=4),
         sensitive=True,  # an adverse action tells a credit score
     ),
 )

@@ -48,6 +48,8 @@ def ended(job_type: str, status: str, duration: float | None, reason: str | None
         extra["reason"] = reason
     if status == "failed":
         metrics["DeadLettered"] = 1
+    elif status == "completed":
+        metrics["Failed"] = 0  # so that its average is the rate of failures
     level = {"retrying": logger.warning, "failed": logger.error}.get(status, logger.info)
     level(status, extra=extra)
     count(metrics, job_type)

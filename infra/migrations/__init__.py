@@ -55,11 +55,18 @@ def migrate(database_url: str, folder: Path = FOLDER) -> list[str]:
 
     Needs a direct connection, not one through a pooler. Raises MigrationError, psycopg.OperationalError.
     """
-    # Nothing prepared: the URL may be a transaction pooler's.
-    with psycopg.connect(
-        database_url, autocommit=True, connect_timeout=5, prepare_threshold=None
-    ) as connection:
+    with _connect(database_url) as connection:
         return list(_apply_missing(connection, migrations(folder)))
+
+
+def _connect(database_url: str) -> psycopg.Connection:
+    try:
+        # Nothing prepared: the URL may be a transaction pooler's.
+        return psycopg.connect(database_url, autocommit=True, connect_timeout=5, prepare_threshold=None)
+    except psycopg.ProgrammingError:  # its words would show the password
+        raise MigrationError(
+            "DATABASE_URL is no connection string: postgresql://user:password@host/name"
+        ) from None
 
 
 def _read(path: Path) -> Migration:

@@ -1,5 +1,6 @@
 """`python -m infra.schedules`: bring the schedules that template.yaml declares to QStash. `--dry-run` only tells.
 
+`--check` asks nobody and only says whether QStash could keep them.
 Exit codes: 0, QStash has what is declared (or the difference was told); 1, it has not, and the message says why;
 2, the command was given or configured wrong, and nothing was changed.
 """
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from infra.schedules.applying import apply
 from infra.schedules.changes import Change
+from infra.schedules.checking import check
 from infra.schedules.stack import StackUnknown, deployed, local
 from infra.schedules.template import InvalidSchedules
 from infra.template import ROOT, Template
@@ -24,6 +26,8 @@ _SIGNS = {"create": "+", "update": "~", "delete": "-"}
 def main(arguments: Sequence[str]) -> int:
     """Apply or tell; the exit code."""
     asked = _arguments(arguments)
+    if asked.check:
+        return _check(Template(asked.template))
     try:
         stack = deployed(asked.env) if asked.env else local()
     except StackUnknown as error:
@@ -41,12 +45,22 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _check(template: Template) -> int:
+    try:
+        count = check(template)
+    except InvalidSchedules as error:
+        return _fail(f"the template's schedules are wrong, a deployment would fail:\n{error}", 1)
+    print(f"{count} schedules, all such that QStash can keep them")
+    return 0
+
+
 def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m infra.schedules", description="Bring the schedules of template.yaml to QStash."
     )
     parser.add_argument("--env", help="an environment of samconfig.toml; without it, the running make dev")
     parser.add_argument("--dry-run", action="store_true", help="tell what differs and change nothing")
+    parser.add_argument("--check", action="store_true", help="only check the template, for every environment")
     parser.add_argument("--template", type=_file, default=ROOT / "template.yaml", help="another template")
     return parser.parse_args(arguments)
 

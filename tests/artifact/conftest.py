@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.artifact.template import ROOT
+from tests.artifact.template import ROOT, TEMPLATE
 
 _BUILD = ROOT / ".aws-sam" / "tests" / "build"
 _SOURCES = (
@@ -25,6 +25,7 @@ _SOURCES = (
     "infra/__init__.py",
     "infra/migrations",
     "infra/schedules",
+    "infra/observability.yaml",
 )
 # Runs in the SAM CLI's environment, which has AWS's own transform.
 _TRANSLATE = """
@@ -79,6 +80,18 @@ def layer(build: Path) -> Path:
     return build / "SharedLayer" / "python"
 
 
+@pytest.fixture(scope="session")
+def arm64(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All packages as `make build` takes them for arm64: the layer's, and those of functions that have their own."""
+    folder = tmp_path_factory.mktemp("arm64")
+    own = {path.parent.name for path in (ROOT / "functions").glob("*/requirements.txt")}
+    named = [function.resource for function in TEMPLATE.functions.values() if function.folder in own]
+    for resource in ("SharedLayer", *named):
+        result = make(f"build-{resource}", "ARCH=arm64", f"ARTIFACTS_DIR={folder / resource}", "PY313=")
+        assert result.returncode == 0, result.stderr
+    return folder
+
+
 def translate(layer_key: str = "layer") -> dict[str, dict[str, Any]]:
     """The resources that AWS makes of the template, the layer's content being stored under `layer_key`."""
     result = subprocess.run(
@@ -95,7 +108,7 @@ def translate(layer_key: str = "layer") -> dict[str, dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
-def translated(build: Path) -> dict[str, dict[str, Any]]:
+def translated() -> dict[str, dict[str, Any]]:
     """The resources that AWS makes of the template."""
     return translate()
 

@@ -9,18 +9,17 @@ from infra.template import ROOT, Function, Template
 
 __all__ = ["ROOT", "TEMPLATE", "Function", "references", "sample_environment"]
 
+TEMPLATE = Template()
 # What the template's parameters and resources could be, where a handler's environment must hold something sensible.
 SAMPLES = {
     "AppUrl": "https://app.example.com",
     "MailFrom": "jobs@example.com",
-    "DatabaseSecret": "sample-DatabaseSecret",
-    "QStashSecret": "sample-QStashSecret",
-    "ResendSecret": "sample-ResendSecret",
-    "PayloadSecret": "sample-PayloadSecret",
-    "SyndicationSecret": "sample-SyndicationSecret",
     "FilesBucket": "sample-files",
+} | {
+    name: f"sample-{name}"
+    for name, each in TEMPLATE.resources.items()
+    if each["Type"] == "AWS::SecretsManager::Secret"
 }
-TEMPLATE = Template()
 
 
 def sample_environment(function: Function) -> dict[str, str]:

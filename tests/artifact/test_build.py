@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from infra.template import Template
 from tests.artifact.conftest import make
+from tests.artifact.observability import NESTED
 from tests.artifact.template import ROOT, TEMPLATE, Function, sample_environment
 
 MEGABYTE = 1_000_000
-X86_64 = 0x3E  # e_machine in an ELF header
+X86_64, AARCH64 = 0x3E, 0xB7  # e_machine in an ELF header
 UNCHECKED_HASH = 0b01  # flags in a .pyc header
 FUNCTIONS = TEMPLATE.functions
 
@@ -22,11 +24,17 @@ each_function = pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNC
 
 
 def test_machine_code_is_lambdas(build: Path) -> None:
-    libraries = [path for path in _files(build) if ".so" in path.suffixes]
-    assert {int.from_bytes(path.read_bytes()[18:20], "little") for path in libraries} == {X86_64}
-    tagged = [path.name for path in libraries if "cpython-" in path.name]
-    assert tagged
-    assert all("cpython-313-" in name for name in tagged)
+    _check_machine_code(build, X86_64)
+
+
+def test_machine_code_for_arm64_is_that(arm64: Path) -> None:
+    _check_machine_code(arm64, AARCH64)
+
+
+def test_both_machines_get_the_same_packages(build: Path, arm64: Path) -> None:
+    """A wheel of an older version would do for pip where the newer one has none for the machine."""
+    for folder in arm64.iterdir():
+        assert _packages(folder) == _packages(build / folder.name) != set()
 
 
 def test_runtime_brings_boto3(build: Path) -> None:
@@ -44,9 +52,22 @@ def test_bytecode_is_lambdas_or_absent(build: Path, python_313: str | None) -> N
         assert sources == compiled
 
 
-def test_layer_is_small(layer: Path) -> None:
-    size = sum(path.stat().st_size for path in _files(layer) if path.suffix != ".pyc")
-    assert 10 * MEGABYTE < size < 40 * MEGABYTE
+def test_layer_is_small(layer: Path, arm64: Path) -> None:
+    for folder in (layer, arm64 / "SharedLayer"):
+        size = sum(path.stat().st_size for path in _files(folder) if path.suffix != ".pyc")
+        assert 10 * MEGABYTE < size < 40 * MEGABYTE
+
+
+def test_each_function_and_the_layer_are_below_lambdas_limit(build: Path) -> None:
+    shared = sum(path.stat().st_size for path in _files(build / "SharedLayer"))
+    for name in FUNCTIONS:
+        assert shared + sum(path.stat().st_size for path in _files(build / name)) < 250 * MEGABYTE
+
+
+def test_the_nested_stack_is_built_too(build: Path) -> None:
+    built, written = Template(build / "template.yaml"), Template(NESTED)
+    path = build / built.resources["Observability"]["Properties"]["TemplateURL"]
+    assert Template(path).body == written.body
 
 
 def test_layer_holds_shared_whole(layer: Path) -> None:
@@ -122,6 +143,18 @@ def test_requirements_are_exact() -> None:
         wanted = [line for line in path.read_text().splitlines() if line and not line.startswith("#")]
         assert wanted
         assert all("==" in line for line in wanted), path
+
+
+def _check_machine_code(folder: Path, machine: int) -> None:
+    libraries = [path for path in _files(folder) if ".so" in path.suffixes]
+    assert {int.from_bytes(path.read_bytes()[18:20], "little") for path in libraries} == {machine}
+    tagged = [path.name for path in libraries if "cpython-" in path.name]
+    assert tagged
+    assert all("cpython-313-" in name for name in tagged)
+
+
+def _packages(folder: Path) -> set[str]:
+    return {path.name for path in folder.rglob("*.dist-info")}
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -77,7 +77,7 @@ def test_a_job_is_recorded_published_and_stamped(client: QStash, read: Read) -> 
     assert message.failure_callback == URL
     assert message.headers == {"Content-Type": ["application/json"], "X-Trace": ["t1"]}
     assert message.flow_control is not None
-    assert (message.flow_control.key, message.flow_control.parallelism) == ("crm-match", 10)
+    assert (message.flow_control.key, message.flow_control.parallelism) == ("crm-match", 4)
     assert job_id.version == 7
 
 

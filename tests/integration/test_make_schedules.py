@@ -15,7 +15,9 @@ from qstash.schedule import Schedule
 from infra.local import dev
 from infra.local.qstash import QStashServer
 from infra.schedules.__main__ import main
+from infra.schedules.checking import check
 from infra.schedules.stack import StackUnknown, deployed
+from infra.schedules.template import InvalidSchedules
 from infra.template import ROOT
 from tests.integration.delivering import URL
 
@@ -294,3 +296,38 @@ def test_make_passes_on_what_it_is_given() -> None:
 
     assert command().endswith("-m infra.schedules")
     assert command("ENV=staging", "DRY=1").endswith('-m infra.schedules --env "staging" --dry-run')
+
+
+# --- checking without anybody to talk to -----------------------------------------------------------------------
+
+
+def test_the_templates_schedules_are_checked_without_a_deployment(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("JOB_ENDPOINTS", "QSTASH_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    assert main(["--check"]) == 0
+    assert "3 schedules" in capsys.readouterr().out
+    assert "JOB_ENDPOINTS" not in os.environ
+
+
+def test_a_bad_schedule_is_refused_before_a_deployment(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (ROOT / "template.yaml").read_text("utf-8")
+    path = tmp_path / "template.yaml"
+    path.write_text(text.replace("Cron: 0 3 * * *", "Cron: 0 33 * * *").replace('"pdf"}', '"docx"}'), "utf-8")
+    assert main(["--check", "--template", str(path)]) == 1
+    said = capsys.readouterr().err
+    assert "CleanupSchedule: Cron" in said
+    assert "MonthlyReportSchedule: Payload.format" in said
+
+
+def test_a_time_zone_of_one_environment_is_checked_too(tmp_path: Path) -> None:
+    path = tmp_path / "samconfig.toml"
+    text = '[dev.deploy.parameters]\nstack_name = "s"\nparameter_overrides = ["ScheduleTimeZone={}"]\n'
+    path.write_text(text.format("Europe/Paris"))
+    assert check(path=path) == 3
+    path.write_text(text.format("Mars/Olympus"))
+    with pytest.raises(InvalidSchedules, match="ReminderCheckSchedule: TimeZone"):
+        check(path=path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import uuid
 from collections.abc import Callable, Iterator
@@ -163,3 +164,38 @@ def test_it_runs_under_lambdas_own_runtime(response: ResponseUrl, empty: str, ba
     assert result.error is None
     assert response.answer["Status"] == "SUCCESS"
     assert applied(empty) == ALL
+
+
+def test_once_the_secret_is_filled_in_the_next_deploy_migrates(
+    ask: Ask, empty: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = {"arn:secret": "{}"}
+    monkeypatch.delenv("DATABASE_URL")
+    monkeypatch.setenv("DATABASE_SECRET_ARN", "arn:secret")
+    monkeypatch.setattr("shared.secrets._secret_string", lambda arn: secret[arn])
+    assert "Not migrated" in ask("Create")["Reason"]
+    assert applied(empty) == []
+    secret["arn:secret"] = json.dumps({"DATABASE_URL": empty})
+    monkeypatch.setattr("shared.secrets._REFRESH_SECONDS", -1.0)  # a deploy comes more than a minute later
+    answer = ask("Update", 8, **before(7))
+    assert (answer["Status"], answer["Data"]["Note"]) == ("SUCCESS", "")
+    assert applied(empty) == ALL
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("postgresql//me:s3cret@host/app", "DATABASE_URL is no connection string"),
+        ("me:s3cret@host", "DATABASE_URL is no connection string"),
+        ("postgresql://me:s3cret@127.0.0.1:port/app", '"port"'),
+    ],
+)
+def test_a_url_that_is_none_fails_it_without_showing_the_password(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, url: str, said: str
+) -> None:
+    """Stack events are read by more people than secrets, and so are logs."""
+    monkeypatch.setenv("DATABASE_URL", url)
+    answer = ask("Create")
+    assert answer["Status"] == "FAILED"
+    assert said in answer["Reason"]
+    assert "s3cret" not in json.dumps(answer) + caplog.text

@@ -183,6 +183,22 @@ def test_without_a_token_a_first_deploy_succeeds_and_says_what_to_do(
     assert ask("Delete", CLEANUP, PhysicalResourceId=NAME)["Status"] == "SUCCESS"
 
 
+def test_once_the_token_is_filled_in_the_next_deploy_makes_the_schedule(
+    ask: Ask, qstash: QStashServer, client: QStash, environment: pytest.MonkeyPatch
+) -> None:
+    secret = {"arn:secret": "{}"}
+    environment.delenv("QSTASH_TOKEN")
+    environment.setenv("QSTASH_SECRET_ARN", "arn:secret")
+    environment.setattr("shared.secrets._secret_string", lambda arn: secret[arn])
+    assert "Not scheduled" in ask("Create", CLEANUP)["Reason"]
+    assert kept(client) == {}
+    secret["arn:secret"] = json.dumps({"QSTASH_TOKEN": qstash.token})
+    environment.setattr("shared.secrets._REFRESH_SECONDS", -1.0)  # a deploy comes more than a minute later
+    answer = ask("Update", CLEANUP | {"Version": "arn:…:8"}, PhysicalResourceId=NAME)
+    assert (answer["Status"], answer["Data"]["Note"]) == ("SUCCESS", "")
+    assert set(kept(client)) == {NAME}
+
+
 def test_secrets_that_a_new_role_may_not_read_yet_are_asked_for_again(
     ask: Ask, qstash: QStashServer, client: QStash, environment: pytest.MonkeyPatch
 ) -> None:

@@ -101,7 +101,7 @@ def test_a_schedule_is_at_qstash_with_all_it_takes_to_deliver_a_job(client: QSta
     assert kept.headers == {"Content-Type": ["application/json"], "X-Trace": ["abc"]}
     assert (kept.callback, kept.failure_callback) == ("https://app.example.com/after", URL)
     assert kept.flow_control is not None
-    assert kept.flow_control.parallelism == 10
+    assert kept.flow_control.parallelism == 4
     body = json.loads(kept.body or "")
     assert (body["type"], body["payload"]) == ("crm-match", {"text": "daily"})
     assert (body["metadata"]["userId"], body["metadata"]["organizationId"]) == (7, 9)
