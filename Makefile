@@ -45,6 +45,18 @@ migrate: setup ## bring the database at DATABASE_URL up to date
 schedules: setup ## bring template.yaml's schedules to make dev's QStash (ENV=staging: to a stack's; DRY=1: only tell)
 	@$(BIN)/python -m infra.schedules $(if $(ENV),--env "$(ENV)") $(if $(DRY),--dry-run)
 
+deploy: setup $(SAM_VENV)/.ready ## build and deploy: ENV=dev, staging or production, an environment of samconfig.toml
+	@$(BIN)/python -m infra.deployment deploy --env "$(ENV)"
+
+secrets: setup ## fill in a stack's secrets, check them, migrate, schedule (ENV=dev; values are asked for or from the environment)
+	@$(BIN)/python -m infra.deployment secrets --env "$(ENV)" $(if $(UNCHECKED),--unchecked)
+
+doctor: setup ## check a deployed stack from end to end, a line each (ENV=dev; without ENV the running make dev)
+	@$(BIN)/python -m infra.deployment doctor --env "$(ENV)"
+
+destroy: setup ## delete a stack, after its name was typed, and say what is kept (ENV=dev)
+	@$(BIN)/python -m infra.deployment destroy --env "$(ENV)"
+
 seed: setup ## fill the application's tables with example data (SIZE=small, medium, large or a number)
 	@$(BIN)/python -m infra.seed --size "$(or $(SIZE),small)" $(if $(ROWS),--rows "$(ROWS)") $(if $(NOW),--now "$(NOW)")
 
@@ -76,7 +88,7 @@ format: setup ## format the code and mend what the linter can
 # WS1000 wants X-Ray on, WS1004 log groups found by name (ours are named in LoggingConfig; tests/artifact holds them).
 UNWANTED_RULES := WS1000 WS1004
 
-.PHONY: help setup demo dev shell migrate schedules seed payload-key payload-key-use test chaos check format
+.PHONY: help setup demo dev shell migrate schedules deploy secrets doctor destroy seed payload-key payload-key-use test chaos check format
 
 # ---- Building for Lambda ----------------------------------------------------------------------------------------
 # `sam build` calls build-SharedLayer and build-NameFunction below for the resources of those names in template.yaml.

@@ -9,5 +9,5 @@ from shared.registry import JobType
 class Ping(Payload, type=JobType.PING):
     """A job that does nothing but complete: `make doctor` sends one through a stack.
 
-        enqueue(Ping())
+    enqueue(Ping())
     """
