@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from contextlib import suppress
 from typing import Any
@@ -70,7 +71,7 @@ def _wait(job_id: UUID, ends_at: float) -> Execution:
         job = database.run(lambda connection: executions.find(connection, job_id))
         if job is None:
             raise PosthasteError(f"job {job_id} has vanished")
-        if job.completed_at is not None or time.monotonic() > ends_at:
+        if job.completed_at is not None or job.publication > 1 or time.monotonic() > ends_at:
             return job
         time.sleep(_SECONDS_BETWEEN)
 
@@ -78,6 +79,8 @@ def _wait(job_id: UUID, ends_at: float) -> Execution:
 def _why_not(target: Target, job: Execution, seconds: float) -> Wrong:
     if job.status == "failed":
         return Wrong(f"the ping failed: {job.error}", target.log_of("ping"))
+    if job.publication > 1:
+        return Wrong(f"QStash gave the ping up: {job.error}", _after(_status(job.error or ""), target))
     waited = f"the ping has not completed in {seconds:.0f} s"
     if job.status == "processing":
         return Wrong(f"{waited}: it is being run", f"{target.log_of('ping')} says what it waits for")
@@ -92,6 +95,12 @@ def _why_not(target: Target, job: Execution, seconds: float) -> Wrong:
         )
     answer = f"{status}" if status else str(event.get("error"))
     return Wrong(f"{waited}: QStash called {event.get('url')} and got {answer}", _after(status, target))
+
+
+def _status(error: str) -> int | None:
+    """The status that QStash got, in the words in which a lost delivery is recorded."""
+    found = re.search(r"\b([1-5]\d\d)\b", error)
+    return int(found[1]) if found else None
 
 
 def _after(status: int | None, target: Target) -> str:
