@@ -30,7 +30,7 @@ class Destruction:
     account: Account
     stack: DeployedStack
 
-    def run(self, ask: Callable[[str], str] = input) -> int:
+    def run(self, ask: Callable[[str], str] | None = None) -> int:
         """Ask, delete and wait; the exit code. Raises AwsUnavailable, also where CloudFormation gives up."""
         kept = list(self._kept())
         print(
@@ -39,7 +39,7 @@ class Destruction:
         for line in [*kept, self._database(), *self._waiting()]:
             show(line)
         try:
-            typed = ask(f"Type {self.stack.name} to delete it: ").strip()
+            typed = (ask or input)(f"Type {self.stack.name} to delete it: ").strip()
         except EOFError:
             typed = ""
         if typed != self.stack.name:
@@ -90,5 +90,5 @@ class Destruction:
         yield Line(
             "jobs",
             "warning",
-            f"{works.detail}, and will wait until a stack is deployed on this database again",
+            f"{works.detail}; nobody runs what waits until a stack is deployed on this database again",
         )

@@ -116,8 +116,9 @@ def _schedules(environment: Environment, template: Template) -> Iterator[str]:
         "JOB_ENDPOINTS": json.dumps(dict.fromkeys(template.endpoints, "https://not-deployed-yet.invalid/")),
         "QSTASH_TOKEN": "not-asked",
     }
+    stack = environment.stack if not any(_stack_name(environment.stack, template)) else "named-elsewhere"
     with entered(stand_ins):
         try:
-            declared_schedules(template, environment.parameters, environment.stack, ScheduleSettings.load())
+            declared_schedules(template, environment.parameters, stack, ScheduleSettings.load())
         except InvalidSchedules as error:
             yield from (f"template.yaml: {each}" for each in str(error).splitlines())

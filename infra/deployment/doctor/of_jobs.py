@@ -63,7 +63,7 @@ def look_at_queue(target: Target) -> Works:
         warnings.append(
             f"the oldest job has waited {gauges.oldest_pending:.0f} s, {gauges.unpublished} are not at QStash yet"
         )
-    return Works(f"{gauges.depth} jobs wait", warnings)
+    return Works(f"{gauges.depth or 'no'} jobs wait", warnings)
 
 
 def _wait(job_id: UUID, ends_at: float) -> Execution:

@@ -14,7 +14,7 @@ from shared.registry import REGISTRY
 _OLDEST = 14
 # Parts of libpq's words, and what to do where they appear.
 _REMEDIES = {
-    "could not translate host name": "no such host: copy the URL again",
+    "failed to resolve host": "no such host: copy the URL again",
     "password authentication failed": "user or password is wrong, or a special character in it is not %-encoded",
     "no password supplied": "the URL has no password: postgresql://user:password@host/name",
     "does not exist": "create it, or mend the name in the URL",

@@ -15,6 +15,7 @@ from infra.deployment.__main__ import main
 from infra.local.aws import REGION
 from infra.local.awslambda import Function
 from infra.local.cloud import LocalCloud
+from infra.local.qstash.schedules import Schedules
 from infra.samconfig import Environment, environment
 from infra.schedules.applying import apply
 from infra.schedules.stack import Stack
@@ -79,6 +80,11 @@ class Deployed:
     def signing_keys(self) -> Any:
         """What the account of QStash signs with."""
         return self.cloud.qstash._accounts[self.cloud.qstash.token].courier.keys
+
+    @property
+    def schedules(self) -> Schedules:
+        """What the account of QStash keeps."""
+        return self.cloud.qstash._accounts[self.cloud.qstash.token].schedules
 
 
 @pytest.fixture
