@@ -27,8 +27,8 @@ from infra.local.qstash.records import Schedule
 from infra.payload_keys import new_entry
 from infra.schedules.declaration import id_prefix
 from infra.template import ROOT
-from tests.integration.deployment.conftest import SECRETS, TEMPLATE, Deployed
-from tests.integration.deployment.resend import SENDING
+from tests.deployment.conftest import SECRETS, TEMPLATE, Deployed
+from tests.deployment.resend import SENDING
 
 Answers = dict[str, str]
 Fill = Callable[..., tuple[int, str]]

@@ -21,8 +21,8 @@ from infra.schedules.applying import apply
 from infra.schedules.stack import Stack
 from infra.template import ROOT, Template
 from shared import database
-from tests.integration.deployment.aws import Description, described
-from tests.integration.deployment.resend import resend_answers
+from tests.deployment.aws import Description, described
+from tests.deployment.resend import resend_answers
 
 TEMPLATE = Template()
 SECRETS = ("DatabaseSecret", "QStashSecret", "ResendSecret", "PayloadSecret", "SyndicationSecret")

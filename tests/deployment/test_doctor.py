@@ -15,7 +15,7 @@ from infra.deployment.doctor.target import Target
 from infra.deployment.probes.wrong import Wrong
 from infra.local.awslambda import Function
 from shared.registry import JobType
-from tests.integration.deployment.conftest import TEMPLATE, Deployed
+from tests.deployment.conftest import TEMPLATE, Deployed
 
 Examine = Callable[[], tuple[int, str]]
 
@@ -352,9 +352,9 @@ def test_an_endpoint_where_nobody_is(deployed: Deployed, examine: Examine) -> No
     ("handler", "answers", "remedy"),
     [
         ("tests.integration.local.handlers.broken.handler", 502, "it crashed or ran out of time: "),
-        ("tests.integration.deployment.handlers.open.handler", 200, "it works for anybody: take it down"),
+        ("tests.deployment.handlers.open.handler", 200, "it works for anybody: take it down"),
         (
-            "tests.integration.deployment.handlers.forbidden.handler",
+            "tests.deployment.handlers.forbidden.handler",
             403,
             "lambda:InvokeFunctionUrl and lambda:InvokeFunction",
         ),

@@ -14,7 +14,7 @@ from infra.deployment.aws import Account, AwsUnavailable
 from infra.deployment.deploying import Deployment
 from infra.deployment.destroying import Destruction
 from infra.template import ROOT
-from tests.integration.deployment.conftest import TEMPLATE, Deployed
+from tests.deployment.conftest import TEMPLATE, Deployed
 
 Deploy = Callable[[], int]
 
