@@ -57,6 +57,9 @@ doctor: setup ## check a deployed stack from end to end, a line each (ENV=dev; w
 destroy: setup ## delete a stack, after its name was typed, and say what is kept (ENV=dev)
 	@$(BIN)/python -m infra.deployment destroy --env "$(ENV)"
 
+sam-local: setup $(SAM_VENV)/.ready ## build, and invoke every function in a container against the local cloud (skipped without Docker)
+	@$(BIN)/python -m infra.sam_local --python "$(PY313)"
+
 event: setup ## print a function's event, signed for five minutes: make -s event JOB=send-email | sam local invoke SendEmailFunction -e -
 	@$(BIN)/python -m infra.signed_events "$(JOB)" $(if $(PAYLOAD),--payload '$(PAYLOAD)')
 
@@ -91,7 +94,7 @@ format: setup ## format the code and mend what the linter can
 # WS1000 wants X-Ray on, WS1004 log groups found by name (ours are named in LoggingConfig; tests/artifact holds them).
 UNWANTED_RULES := WS1000 WS1004
 
-.PHONY: help setup demo dev shell migrate schedules deploy secrets doctor destroy event seed payload-key payload-key-use test chaos check format
+.PHONY: help setup demo dev shell migrate schedules deploy secrets doctor destroy sam-local event seed payload-key payload-key-use test chaos check format
 
 # ---- Building for Lambda ----------------------------------------------------------------------------------------
 # `sam build` calls build-SharedLayer and build-NameFunction below for the resources of those names in template.yaml.

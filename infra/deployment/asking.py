@@ -58,7 +58,7 @@ def gather(entries: Sequence[Entry], present: Mapping[str, str], ask: Ask | None
 
 def _refuse_arguments(entries: Iterable[Entry]) -> None:
     """`make secrets DATABASE_URL=…` would leave it in the shell's history and show it to every user of the machine."""
-    given = os.environ.get("MAKEFLAGS", "")
+    given = dict(os.environ).get("MAKEFLAGS", "")  # make's own
     named = [each.name for each in entries if f" {each.name}=" in f" {given}"]
     if named:
         raise GivenOpenly(
