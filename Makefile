@@ -48,6 +48,24 @@ migrate: setup ## bring the database at DATABASE_URL up to date
 schedules: setup ## bring template.yaml's schedules to make dev's QStash (ENV=staging: to a stack's; DRY=1: only tell)
 	@$(BIN)/python -m infra.schedules $(if $(ENV),--env "$(ENV)") $(if $(DRY),--dry-run)
 
+deploy: setup $(SAM_VENV)/.ready ## build and deploy: ENV=dev, staging or production, an environment of samconfig.toml
+	@$(BIN)/python -m infra.deployment deploy --env "$(ENV)"
+
+secrets: setup ## fill in a stack's secrets, check them, migrate, schedule (ENV=dev; values are asked for or from the environment)
+	@$(BIN)/python -m infra.deployment secrets --env "$(ENV)" $(if $(UNCHECKED),--unchecked)
+
+doctor: setup ## check a deployed stack from end to end, a line each (ENV=dev; without ENV the running make dev)
+	@$(BIN)/python -m infra.deployment doctor --env "$(ENV)"
+
+destroy: setup ## delete a stack, after its name was typed, and say what is kept (ENV=dev)
+	@$(BIN)/python -m infra.deployment destroy --env "$(ENV)"
+
+sam-local: setup $(SAM_VENV)/.ready ## build, and invoke every function in a container against the local cloud (skipped without Docker)
+	@$(BIN)/python -m infra.sam_local --python "$(PY313)"
+
+event: setup ## print a function's event, signed for five minutes: make -s event JOB=send-email | sam local invoke SendEmailFunction -e -
+	@$(BIN)/python -m infra.signed_events "$(JOB)" $(if $(PAYLOAD),--payload '$(PAYLOAD)')
+
 seed: setup ## fill the application's tables with example data (SIZE=small, medium, large or a number)
 	@$(BIN)/python -m infra.seed --size "$(or $(SIZE),small)" $(if $(ROWS),--rows "$(ROWS)") $(if $(NOW),--now "$(NOW)")
 
@@ -86,7 +104,7 @@ TEMPLATES := template.yaml infra/observability.yaml
 # ES7000 a dead letter queue for the mails of alarms.
 UNWANTED_RULES := WS1000 WS1004 ES7000
 
-.PHONY: help setup demo dev shell migrate schedules seed payload-key payload-key-use test test-pooler chaos check format
+.PHONY: help setup demo dev shell migrate schedules deploy secrets doctor destroy sam-local event seed payload-key payload-key-use test test-pooler chaos check format
 
 # ---- Building for Lambda ----------------------------------------------------------------------------------------
 # `sam build` calls build-SharedLayer and build-NameFunction below for the resources of those names in template.yaml.

@@ -32,6 +32,7 @@ class JobType(StrEnum):
     SEND_REMINDER = "send-reminder"
     CRM_MATCH = "crm-match"
     SEND_NOTIFICATION = "send-notification"
+    PING = "ping"
 
     @property
     def module(self) -> str:
@@ -168,6 +169,13 @@ _CONFIGS = (
         description="Notifies a person over the channels they prefer.",
         flow_control=FlowControl(parallelism=4),
         sensitive=True,  # an adverse action tells a credit score
+    ),
+    JobConfig(
+        JobType.PING,
+        retries=2,
+        timeout=10,
+        description="Does nothing but complete, for make doctor.",
+        flow_control=FlowControl(parallelism=2),
     ),
 )
 REGISTRY = {config.type: config for config in _CONFIGS}

@@ -43,6 +43,11 @@ _cache: dict[str, tuple[float, str]] = {}
 _last: dict[str, str] = {}  # what was forgotten, for when it cannot be read anew
 
 
+def entries_of(variable: str) -> list[str]:
+    """The entries that the secret named by this variable may have: `DATABASE_SECRET_ARN`'s is `DATABASE_URL`."""
+    return [entry for entry, named in _SECRET_OF.items() if named == variable]
+
+
 def secret(name: str) -> str:
     """One entry of a secret, by the name of the variable that may hold it instead.
 

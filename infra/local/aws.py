@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
+from uuid import uuid4
 
 import boto3
 from moto.server import ThreadedMotoServer
@@ -43,6 +44,12 @@ class LocalAws:
         """Create a secret, as the template does, with its entries filled in; its ARN."""
         created = self._client("secretsmanager").create_secret(Name=name, SecretString=json.dumps(entries))
         return str(created["ARN"])
+
+    def copy_secret(self, arn: str, change: Callable[[str], str]) -> str:
+        """Create another secret, of the first one's text as `change` makes it; its ARN."""
+        client = self._client("secretsmanager")
+        text = change(client.get_secret_value(SecretId=arn)["SecretString"])
+        return str(client.create_secret(Name=f"copy-{uuid4().hex}", SecretString=text)["ARN"])
 
     def create_bucket(self, name: str) -> None:
         """Create a bucket for files."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -108,6 +108,7 @@ class LocalCloud:
             [], port=ports.functions, task_root=ROOT, log=self._log, freeze=freeze, region=REGION
         )
         self._extension: ExtensionServer | None = None
+        self._variables: dict[str, Mapping[str, str]] = {}
         self._sweeps: asyncio.Task[None] | None = None
         self._started: list[Callable[[], object]] = []
 
@@ -156,6 +157,10 @@ class LocalCloud:
     def endpoints(self) -> dict[str, str]:
         """The functions' URLs by name, as the template's SSM parameter has them."""
         return {name: self.functions.url(name) + "/" for name in self._template.endpoints}
+
+    def variables_of(self, function: str) -> Mapping[str, str]:
+        """A function's variables here, by its endpoint's name."""
+        return self._variables[function]
 
     def __enter__(self) -> Self:
         self._background.__enter__()
@@ -223,6 +228,7 @@ class LocalCloud:
         self.aws.create_bucket(self.files_bucket)
         made = {"FilesBucket": self.files_bucket, **self._create_secrets()}
         for function in self._functions(made, self._extension.port):
+            self._variables[function.name] = function.environment
             self.functions.update(function)
         self.aws.put_parameter(f"/{self.stack}/job-endpoints", json.dumps(self.endpoints))
         self._sweeps = self._background.call(self._begin_sweeps())

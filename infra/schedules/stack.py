@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from infra.template import ROOT
+from infra.samconfig import SAMCONFIG, UnknownEnvironment, UnreadableSamconfig, environment
 from shared import publishing
 
 LOCAL = "local"
@@ -43,29 +42,25 @@ def local() -> Stack:
     return Stack(LOCAL, variables=variables)
 
 
-def deployed(environment: str, path: Path = ROOT / "samconfig.toml") -> Stack:
+def deployed(name: str, path: Path = SAMCONFIG) -> Stack:
     """The stack that `sam deploy --config-env` makes. What the environment says already, as QSTASH_URL, is left so.
 
     Raises StackUnknown, also where JOB_ENDPOINTS_PARAMETER is another stack's.
     """
-    found = tomllib.loads(path.read_text("utf-8"))
-    stacks = {
-        name: section["deploy"]["parameters"]
-        for name, section in found.items()
-        if isinstance(section, dict) and "stack_name" in section.get("deploy", {}).get("parameters", {})
-    }
-    if environment not in stacks:
-        raise StackUnknown(f"{path.name} has no stack {environment!r}; it has {', '.join(stacks)}")
-    name = str(stacks[environment]["stack_name"])
-    overrides = stacks[environment].get("parameter_overrides", [])
-    parameters = {key: value for key, _, value in (each.partition("=") for each in overrides)}
-    wanted = {"JOB_ENDPOINTS_PARAMETER": f"/{name}/job-endpoints"} | {
+    try:
+        found = environment(name, path)
+    except (UnknownEnvironment, UnreadableSamconfig) as error:
+        raise StackUnknown(str(error)) from None
+    parameters = found.parameters
+    wanted = {"JOB_ENDPOINTS_PARAMETER": f"/{found.stack}/job-endpoints"} | {
         variable: parameters[parameter]
         for variable, parameter in _SETTINGS.items()
         if parameter in parameters
     }
-    _check_it_is_this_stacks(wanted["JOB_ENDPOINTS_PARAMETER"], environment)
-    return Stack(name, parameters, {key: value for key, value in wanted.items() if not os.environ.get(key)})
+    _check_it_is_this_stacks(wanted["JOB_ENDPOINTS_PARAMETER"], name)
+    return Stack(
+        found.stack, parameters, {key: value for key, value in wanted.items() if not os.environ.get(key)}
+    )
 
 
 @contextmanager

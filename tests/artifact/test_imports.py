@@ -33,6 +33,7 @@ TABLE = {
     "export_data":    (FILES,      (DEAR - FILES) | MAIL | CLIENTS),
     "generate_report": (FILES,     (DEAR - FILES) | MAIL | CLIENTS | {"reportlab"}),
     "cleanup_old_data": (FILES,    (DEAR - FILES) | MAIL | CLIENTS),
+    "ping":           (set[str](), DEAR | MAIL | CLIENTS),
     "process_webhook": (set[str](), DEAR | MAIL | CLIENTS),
     "process_stripe_webhook": (set[str](), DEAR | MAIL | CLIENTS),
     "record_failure": (set[str](), DEAR | MAIL),

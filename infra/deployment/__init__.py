@@ -1,0 +1,1 @@
+"""What an operator runs: `make deploy`, `make secrets`, `make doctor` and `make destroy`."""

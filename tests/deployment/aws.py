@@ -1,0 +1,102 @@
+"""What moto does not have here: CloudFormation's description of a stack, and Lambda's account settings, for real boto3."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from urllib.parse import parse_qs
+from xml.sax.saxutils import escape
+
+_DOES_NOT_EXIST = """<ErrorResponse><Error><Type>Sender</Type><Code>ValidationError</Code>
+<Message>Stack with id {name} does not exist</Message></Error></ErrorResponse>"""
+_STACK = """<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>{name}</StackName>
+<StackStatus>{status}</StackStatus><StackStatusReason>{reason}</StackStatusReason>
+<CreationTime>2026-01-01T00:00:00Z</CreationTime></member></Stacks></DescribeStacksResult></DescribeStacksResponse>"""
+_RESOURCE = """<member><LogicalResourceId>{logical}</LogicalResourceId><PhysicalResourceId>{physical}</PhysicalResourceId>
+<ResourceType>{kind}</ResourceType><ResourceStatus>CREATE_COMPLETE</ResourceStatus>
+<LastUpdatedTimestamp>2026-01-01T00:00:00Z</LastUpdatedTimestamp></member>"""
+_RESOURCES = """<ListStackResourcesResponse><ListStackResourcesResult><StackResourceSummaries>{members}
+</StackResourceSummaries></ListStackResourcesResult></ListStackResourcesResponse>"""
+
+
+@dataclass
+class Description:
+    """A stack as CloudFormation would describe it; `resources` are (type, physical id) by logical id."""
+
+    name: str
+    resources: dict[str, tuple[str, str]]
+    status: str = "UPDATE_COMPLETE"
+    reason: str = ""
+    there: bool = True
+    concurrency: int = 1000
+    refused: set[str] = field(default_factory=set)  # operations that IAM does not allow
+    calls: list[str] = field(default_factory=list)
+
+    def answer(self, operation: str, name: str) -> tuple[int, str]:
+        """The status and body of one operation's answer."""
+        self.calls.append(operation)
+        if operation in self.refused:
+            words = f"User is not authorized to perform: {operation}"
+            return (
+                403,
+                f"<ErrorResponse><Error><Code>AccessDenied</Code><Message>{words}</Message></Error></ErrorResponse>",
+            )
+        if not (self.there and name == self.name):
+            return 400, _DOES_NOT_EXIST.format(name=escape(name))
+        return 200, self._answer(operation)
+
+    def _answer(self, operation: str) -> str:
+        if operation == "DescribeStacks":
+            return _STACK.format(name=self.name, status=self.status, reason=escape(self.reason))
+        if operation == "ListStackResources":
+            members = (
+                _RESOURCE.format(logical=logical, physical=escape(physical), kind=kind)
+                for logical, (kind, physical) in self.resources.items()
+            )
+            return _RESOURCES.format(members="".join(members))
+        assert operation == "DeleteStack"
+        self.there = False
+        return "<DeleteStackResponse></DeleteStackResponse>"
+
+
+@contextmanager
+def described(description: Description) -> Iterator[str]:
+    """The address that CloudFormation and Lambda have meanwhile."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+            self._send(*description.answer(form["Action"][0], form["StackName"][0]), "text/xml")
+
+        def do_GET(self) -> None:
+            assert self.path.rstrip("/").endswith("account-settings")
+            if "GetAccountSettings" in description.refused:
+                self._send(403, '{"Message": "not authorized"}', "application/json")
+            else:
+                body = {"AccountLimit": {"ConcurrentExecutions": description.concurrency}, "AccountUsage": {}}
+                self._send(200, json.dumps(body), "application/json")
+
+        def _send(self, status: int, body: str, kind: str) -> None:
+            content = body.encode()
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_arguments: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

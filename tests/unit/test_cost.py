@@ -1,0 +1,66 @@
+"""docs/cost.md: its arithmetic is right, and it counts no fewer secrets, alarms and job types than there are."""
+
+from __future__ import annotations
+
+import re
+from decimal import ROUND_HALF_UP, Decimal
+
+import pytest
+
+from infra.template import ROOT, Template
+from shared.registry import JobType
+
+PAGE = (ROOT / "docs" / "cost.md").read_text("utf-8")
+_ROW = re.compile(
+    r"^\| (?P<what>[^|]+) \| (?P<quantity>[\d,.]+)(?: GB-s| GB)? \| \$(?P<price>[\d.]+) per (?P<per>[\d,]+) \| \$(?P<cost>[\d.]+) \|$",
+    re.MULTILINE,
+)
+_TOTAL = re.compile(r"^\| \*\*Total\*\* \| \| \| \*\*\$([\d.]+)\*\* \|$", re.MULTILINE)
+TABLES = [part for part in re.split(r"^## ", PAGE, flags=re.MULTILINE) if _TOTAL.search(part)]
+
+
+def number(text: str) -> Decimal:
+    return Decimal(text.replace(",", ""))
+
+
+def cents(value: Decimal) -> Decimal:
+    return value.quantize(Decimal("0.01"), ROUND_HALF_UP)
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda text: text.partition("\n")[0])
+def test_each_line_and_the_total_are_right(table: str) -> None:
+    rows = [match.groupdict() for match in _ROW.finditer(table)]
+    priced = [line for line in table.splitlines() if "| $" in line]
+    assert len(rows) == len(priced) >= 8
+    for row in rows:
+        cost = number(row["quantity"]) * number(row["price"]) / number(row["per"])
+        assert cents(cost) == number(row["cost"]), row["what"]
+    (total,) = _TOTAL.findall(table)
+    assert sum(number(row["cost"]) for row in rows) == number(total)
+
+
+def test_there_are_two_tables() -> None:
+    assert len(TABLES) == 2
+
+
+def quantity(what: str) -> int:
+    (row,) = (match for match in _ROW.finditer(PAGE) if match["what"].startswith(what))
+    return int(number(row["quantity"]))
+
+
+def test_what_is_billed_by_the_piece_is_all_counted() -> None:
+    resources = Template().resources.values()
+    assert quantity("Secrets Manager: secrets") >= sum(
+        each["Type"] == "AWS::SecretsManager::Secret" for each in resources
+    )
+    assert quantity("CloudWatch: metrics") >= 4 * len(JobType) + 5
+    observability = ROOT / "infra" / "observability.yaml"
+    if observability.exists():
+        alarms = observability.read_text("utf-8").count("Type: AWS::CloudWatch::Alarm")
+        assert quantity("CloudWatch: alarms") >= alarms
+
+
+def test_it_is_within_the_budget() -> None:
+    (monthly, _million) = (number(_TOTAL.findall(table)[0]) for table in TABLES)
+    assert monthly < 30
+    assert f"${monthly + Decimal('11.68') + Decimal('2.30')}" in PAGE  # with a Postgres of its own
