@@ -59,19 +59,12 @@ def test_each_function_has_its_event_and_each_event_its_function() -> None:
     assert {event.replace("-", "_") for event in EVENTS} == FOLDERS
 
 
-INTERNAL = {"ping"}  # job types that are no work of an application's
-
-
 def test_each_job_type_has_its_page_and_each_page_its_job_type() -> None:
     pages = {path.stem for path in (ROOT / "docs" / "jobs").glob("*.md")}
-    assert pages == {config.type.value for config in REGISTRY.values()} - INTERNAL
+    assert pages == {config.type.value for config in REGISTRY.values()}
 
 
-@pytest.mark.parametrize(
-    "config",
-    [each for each in REGISTRY.values() if each.type.value not in INTERNAL],
-    ids=lambda config: config.type.value,
-)
+@pytest.mark.parametrize("config", REGISTRY.values(), ids=lambda config: config.type.value)
 def test_what_a_page_says_of_retries_and_time_is_the_registrys(config: JobConfig) -> None:
     page = (ROOT / "docs" / "jobs" / f"{config.type.value}.md").read_text("utf-8")
     assert {int(number) for number in re.findall(r"\b(\d+) retries", page)} <= {config.retries}
