@@ -195,7 +195,7 @@ LONGEST_NAMES = {  # every other resource is named by CloudFormation, which cuts
 
 
 def test_a_stack_name_of_fifty_characters_fits_into_every_name_that_is_made_of_it() -> None:
-    resources = TEMPLATE.resources | Template(NESTED).resources
+    resources: dict[str, Any] = TEMPLATE.body["Resources"] | Template(NESTED).body["Resources"]
     named = {
         (name, key): value
         for name, resource in resources.items()
