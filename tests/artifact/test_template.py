@@ -59,19 +59,12 @@ def test_each_function_has_its_event_and_each_event_its_function() -> None:
     assert {event.replace("-", "_") for event in EVENTS} == FOLDERS
 
 
-INTERNAL = {"ping"}  # job types that are no work of an application's
-
-
 def test_each_job_type_has_its_page_and_each_page_its_job_type() -> None:
     pages = {path.stem for path in (ROOT / "docs" / "jobs").glob("*.md")}
-    assert pages == {config.type.value for config in REGISTRY.values()} - INTERNAL
+    assert pages == {config.type.value for config in REGISTRY.values()}
 
 
-@pytest.mark.parametrize(
-    "config",
-    [each for each in REGISTRY.values() if each.type.value not in INTERNAL],
-    ids=lambda config: config.type.value,
-)
+@pytest.mark.parametrize("config", REGISTRY.values(), ids=lambda config: config.type.value)
 def test_what_a_page_says_of_retries_and_time_is_the_registrys(config: JobConfig) -> None:
     page = (ROOT / "docs" / "jobs" / f"{config.type.value}.md").read_text("utf-8")
     assert {int(number) for number in re.findall(r"\b(\d+) retries", page)} <= {config.retries}
@@ -148,7 +141,6 @@ def test_anyone_may_call_a_url_and_only_the_url(name: str, translated: dict[str,
         ("MailFrom", ["jobs@example.com", "Acme <hello@example.com>"], ["", "Acme"]),
         ("QStashUrl", ["https://qstash.upstash.io"], ["", "qstash.upstash.io"]),
         ("ScheduleTimeZone", ["UTC", "Europe/Paris", "Etc/GMT+3"], ["", "+01:00", "Europe Paris"]),
-        ("ReconcileSchedule", ["rate(1 minute)", "cron(0 * * * ? *)"], ["", "1 minute", "rate()"]),
         ("AlarmEmail", ["", "ops@example.com"], ["ops", "ops@", "a b@example.com"]),
         ("ReservedConcurrency", ["", "5", "20", "1000"], ["0", "1", "4", "05", "-5", "many"]),
         ("SubnetIds", ["", "subnet-0a1b2c3d4e5f60718"], ["10.0.0.0/24", "subnet-", "sg-0a1b2c3d"]),
