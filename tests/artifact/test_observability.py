@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
@@ -13,9 +14,10 @@ from tests.artifact.observability import NESTED, Alarm, alarms, dashboard, neste
 from tests.artifact.template import ROOT, TEMPLATE, references
 
 ALARMS = alarms()
+WRITTEN: dict[str, Any] = Template(NESTED).body["Resources"]  # with its loops, which are lists
 COMPOSITES = {
     name: each["Properties"]
-    for name, each in Template(NESTED).resources.items()
+    for name, each in WRITTEN.items()
     if isinstance(each, dict) and each["Type"] == "AWS::CloudWatch::CompositeAlarm"
 }
 SILENT = {"NoAttempts"}  # a part of a composite alarm

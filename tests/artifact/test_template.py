@@ -141,7 +141,6 @@ def test_anyone_may_call_a_url_and_only_the_url(name: str, translated: dict[str,
         ("MailFrom", ["jobs@example.com", "Acme <hello@example.com>"], ["", "Acme"]),
         ("QStashUrl", ["https://qstash.upstash.io"], ["", "qstash.upstash.io"]),
         ("ScheduleTimeZone", ["UTC", "Europe/Paris", "Etc/GMT+3"], ["", "+01:00", "Europe Paris"]),
-        ("ReconcileSchedule", ["rate(1 minute)", "cron(0 * * * ? *)"], ["", "1 minute", "rate()"]),
         ("AlarmEmail", ["", "ops@example.com"], ["ops", "ops@", "a b@example.com"]),
         ("ReservedConcurrency", ["", "5", "20", "1000"], ["0", "1", "4", "05", "-5", "many"]),
         ("SubnetIds", ["", "subnet-0a1b2c3d4e5f60718"], ["10.0.0.0/24", "subnet-", "sg-0a1b2c3d"]),
@@ -188,7 +187,7 @@ LONGEST_NAMES = {  # every other resource is named by CloudFormation, which cuts
 
 
 def test_a_stack_name_of_fifty_characters_fits_into_every_name_that_is_made_of_it() -> None:
-    resources = TEMPLATE.resources | Template(NESTED).resources
+    resources: dict[str, Any] = TEMPLATE.body["Resources"] | Template(NESTED).body["Resources"]
     named = {
         (name, key): value
         for name, resource in resources.items()

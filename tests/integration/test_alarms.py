@@ -116,7 +116,6 @@ def test_a_job_that_the_sweep_cannot_heal_is_stuck(
     environment.setattr("functions.reconcile.handler._give_back_expired", lambda: 0)
     sweep()
     assert breaching(emitted()) == {"StuckJobs", "NoAttempts"}
-    environment.undo()
 
 
 def test_a_due_job_that_nobody_delivers_is_told_after_five_minutes(
