@@ -60,8 +60,8 @@ doctor: setup ## check a deployed stack from end to end, a line each (ENV=dev; w
 destroy: setup ## delete a stack, after its name was typed, and say what is kept (ENV=dev)
 	@$(BIN)/python -m infra.deployment destroy --env "$(ENV)"
 
-sam-local: setup $(SAM_VENV)/.ready ## build, and invoke every function in a container against the local cloud (skipped without Docker)
-	@$(BIN)/python -m infra.sam_local --python "$(PY313)"
+sam-local: setup $(SAM_VENV)/.ready ## build, and invoke every function in a container (ONLY=PingFunction for one; skipped without Docker)
+	@$(BIN)/python -m infra.sam_local --python "$(PY313)" $(if $(ONLY),--only "$(ONLY)")
 
 event: setup ## print a function's event, signed for five minutes: make -s event JOB=send-email | sam local invoke SendEmailFunction -e -
 	@$(BIN)/python -m infra.signed_events "$(JOB)" $(if $(PAYLOAD),--payload '$(PAYLOAD)')

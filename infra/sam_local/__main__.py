@@ -24,7 +24,7 @@ from infra.sam_local.docker import Unavailable, architecture, gateway, image
 from infra.sam_local.sam import Sam, SamFailed, build
 from infra.sam_local.stack import local_template, variables
 from infra.seed import seed
-from infra.template import ROOT, Template
+from infra.template import ROOT, Function, Template
 
 _BUILD = ROOT / ".aws-sam" / "sam-local"
 _FOLDER = ROOT / ".local" / "sam-local"
@@ -36,7 +36,13 @@ def main(arguments: Sequence[str]) -> int:
     """Run it all; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m infra.sam_local")
     parser.add_argument("--python", help="a Python 3.13, for an image where Lambda's cannot be pulled")
+    parser.add_argument("--only", help="invoke this function alone, by its resource")
     asked = parser.parse_args(arguments)
+    chosen = {name: each for name, each in Template().functions.items() if asked.only in {None, name}}
+    if not chosen:
+        known = ", ".join(Template().functions)
+        print(f"✗ template.yaml has no function {asked.only}; it has {known}", file=sys.stderr)
+        return 2
     try:
         address = gateway()
         used = image(asked.python or None)
@@ -48,17 +54,16 @@ def main(arguments: Sequence[str]) -> int:
         built = build(_BUILD)
         print(f"  built      {built.parent.relative_to(ROOT)}", flush=True)
         with LocalCloud(_FOLDER, fresh=True, reconcile_seconds=3_600) as cloud:
-            return _invoke_all(cloud, address, built, used)
+            return _invoke_all(cloud, address, built, used, chosen)
     except (SamFailed, LocalCloudError) as error:
         print(f"✗ {error}", file=sys.stderr)
         return 1
 
 
-def _invoke_all(cloud: LocalCloud, address: str, built: Path, used: str) -> int:
+def _invoke_all(cloud: LocalCloud, address: str, built: Path, used: str, chosen: dict[str, Function]) -> int:
     with psycopg.connect(cloud.database_url) as connection:
         seed(connection)
-    template = Template()
-    given = variables(cloud, template, address)
+    given = variables(cloud, Template(), address)
     file = built.with_name("variables.json")
     file.write_text(json.dumps(given))
     parameters = _PARAMETERS | {"Architecture": architecture()}
@@ -67,31 +72,28 @@ def _invoke_all(cloud: LocalCloud, address: str, built: Path, used: str) -> int:
         bridge = Bridge(address, _ports(cloud))
         background.call(bridge.start())
         try:
-            return _call_each(Calls(cloud, answers), template, sam)
+            return _call_each(Calls(cloud, answers), chosen, sam)
         finally:
             background.call(bridge.stop())
 
 
-def _call_each(calls: Calls, template: Template, sam: Sam) -> int:
+def _call_each(calls: Calls, chosen: dict[str, Function], sam: Sam) -> int:
     wrong = 0
     with sam.start_lambda() as client:
-        for resource, function in template.functions.items():
-            name = function.folder.replace("_", "-")
-            wrong += _tell(resource, calls, name, lambda event, at=resource: _invoke(client, at, event))
-    alone = template.functions[_ALONE].folder.replace("_", "-")
-    wrong += _tell(f"{_ALONE} (sam local invoke)", calls, alone, lambda event: sam.invoke(_ALONE, event))
-    total = len(template.functions)
-    print(
-        f"{'✗' if wrong else '✓'} {total} functions invoked in containers, {wrong or 'none'} failed",
-        flush=True,
-    )
+        for resource, function in chosen.items():
+            wrong += _tell(resource, calls, function, lambda event, at=resource: _invoke(client, at, event))
+    if _ALONE in chosen:
+        title = f"{_ALONE} (sam local invoke)"
+        wrong += _tell(title, calls, chosen[_ALONE], lambda event: sam.invoke(_ALONE, event))
+    mark = "✗" if wrong else "✓"
+    print(f"{mark} {len(chosen)} functions invoked in containers, {wrong or 'none'} failed", flush=True)
     return int(wrong > 0)
 
 
-def _tell(title: str, calls: Calls, name: str, invoke: Any) -> int:
+def _tell(title: str, calls: Calls, function: Function, invoke: Any) -> int:
     started = time.monotonic()
     try:
-        what = calls.call(name, invoke)
+        what = calls.call(function.folder.replace("_", "-"), invoke)
     except (NotAsItMust, SamFailed) as error:
         print(f"✗ {title}: {error}", flush=True)
         return 1

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
+
+from tests.deployment.serving import Answer, Asked, serving
 
 _DOES_NOT_EXIST = """<ErrorResponse><Error><Type>Sender</Type><Code>ValidationError</Code>
 <Message>Stack with id {name} does not exist</Message></Error></ErrorResponse>"""
@@ -63,40 +62,17 @@ class Description:
         return "<DeleteStackResponse></DeleteStackResponse>"
 
 
-@contextmanager
-def described(description: Description) -> Iterator[str]:
+def described(description: Description) -> AbstractContextManager[str]:
     """The address that CloudFormation and Lambda have meanwhile."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
-            self._send(*description.answer(form["Action"][0], form["StackName"][0]), "text/xml")
+    def answer(asked: Asked) -> Answer:
+        if asked.method == "POST":
+            form = parse_qs(asked.body)
+            return description.answer(form["Action"][0], form["StackName"][0])
+        assert asked.path.rstrip("/").endswith("account-settings")
+        if "GetAccountSettings" in description.refused:
+            return 403, '{"Message": "not authorized"}'
+        limits = {"ConcurrentExecutions": description.concurrency}
+        return 200, json.dumps({"AccountLimit": limits, "AccountUsage": {}})
 
-        def do_GET(self) -> None:
-            assert self.path.rstrip("/").endswith("account-settings")
-            if "GetAccountSettings" in description.refused:
-                self._send(403, '{"Message": "not authorized"}', "application/json")
-            else:
-                body = {"AccountLimit": {"ConcurrentExecutions": description.concurrency}, "AccountUsage": {}}
-                self._send(200, json.dumps(body), "application/json")
-
-        def _send(self, status: int, body: str, kind: str) -> None:
-            content = body.encode()
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_arguments: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    return serving(answer)

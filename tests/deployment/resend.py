@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from contextlib import AbstractContextManager
+
+from tests.deployment.serving import Answer, Asked, serving
 
 DOMAINS = {"acme.io": "verified", "new.io": "pending"}
 FULL, SENDING = "re_local", "re_sending"  # may do all; may only send
@@ -18,41 +17,17 @@ _RESTRICTED = {
 _INVALID = {"statusCode": 400, "name": "validation_error", "message": "API key is invalid"}
 
 
-@contextmanager
-def resend_answers() -> Iterator[str]:
+def resend_answers() -> AbstractContextManager[str]:
     """The address that Resend has meanwhile."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            assert self.path == "/domains"
-            key = self.headers["Authorization"].removeprefix("Bearer ")
-            if key == FULL:
-                self._send(
-                    200,
-                    {"object": "list", "data": [{"name": name, "status": DOMAINS[name]} for name in DOMAINS]},
-                )
-            elif key == SENDING:
-                self._send(401, _RESTRICTED)
-            else:
-                self._send(400, _INVALID)
+    def answer(asked: Asked) -> Answer:
+        assert asked.path == "/domains"
+        match asked.headers["Authorization"].removeprefix("Bearer "):
+            case str(key) if key == FULL:
+                listed = [{"name": name, "status": status} for name, status in DOMAINS.items()]
+                return 200, json.dumps({"object": "list", "data": listed})
+            case str(key) if key == SENDING:
+                return 401, json.dumps(_RESTRICTED)
+        return 400, json.dumps(_INVALID)
 
-        def _send(self, status: int, body: dict[str, object]) -> None:
-            content = json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_arguments: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    return serving(answer)

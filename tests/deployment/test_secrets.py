@@ -7,11 +7,9 @@ import os
 import pty
 import subprocess
 import sys
-import threading
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
@@ -29,6 +27,7 @@ from infra.schedules.declaration import id_prefix
 from infra.template import ROOT
 from tests.deployment.conftest import SECRETS, TEMPLATE, Deployed
 from tests.deployment.resend import SENDING
+from tests.deployment.serving import serving
 
 Answers = dict[str, str]
 Fill = Callable[..., tuple[int, str]]
@@ -260,37 +259,14 @@ def test_a_database_that_is_not_there_and_one_that_is_wrong_for_us(
         assert f"GRANT CREATE ON DATABASE {name} TO {name}" in output
 
 
-@contextmanager
-def a_region_that_does_not_know_us() -> Iterator[str]:
-    """QStash of another region: what it answers is documented."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = json.dumps({"error": "user not found in this region (eu-central-1)"}).encode()
-            self.send_response(404)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_arguments: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+OF_ANOTHER_REGION = 404, json.dumps({"error": "user not found in this region (eu-central-1)"})
 
 
 def test_a_token_of_another_region_is_explained(
     fresh: Deployed, fill: Fill, right: Answers, operator: pytest.MonkeyPatch
 ) -> None:
     ours = fresh.cloud.qstash.url
-    with a_region_that_does_not_know_us() as elsewhere:
+    with serving(lambda _asked: OF_ANOTHER_REGION) as elsewhere:
         fresh.samconfig.write_text(fresh.samconfig.read_text().replace(ours, elsewhere))
         operator.setattr(qstash_probe, "REGIONS", (elsewhere, ours))
         code, output = fill(right)
