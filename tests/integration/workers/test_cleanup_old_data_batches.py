@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from functions.cleanup_old_data import deleting
+from functions.cleanup_old_data import archive, deleting
 from infra.seed import Seeded
 from shared import database, dispatcher, fault_points
 from shared.database import Connection
@@ -196,6 +196,25 @@ def test_others_write_while_a_file_goes_up(
     monkeypatch.setattr(Upload, "finish", finish_later)
     assert clean(CleanupOldData(archive=True)) == {"activity_logs": ROWS}
     assert written == [2, 3, 4, 5]
+
+
+def test_rows_that_are_too_much_for_one_batch_go_in_smaller_ones(
+    clean: Cleaner, logs: set[int], connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where payloads are large: a batch must not fail for its size, each day again, and nothing ever go."""
+    monkeypatch.setattr(deleting, "BATCH", 100)
+    monkeypatch.setattr(archive, "_LIMITS", b"SET LOCAL statement_timeout = '1s'")
+    connection.execute(
+        b"CREATE FUNCTION take_long() RETURNS trigger LANGUAGE plpgsql AS "
+        b"$$ BEGIN PERFORM pg_sleep(0.15); RETURN OLD; END $$"
+    )
+    connection.execute(
+        b"CREATE TRIGGER takes_long BEFORE DELETE ON app.activity_logs FOR EACH ROW EXECUTE FUNCTION take_long()"
+    )
+    job = clean.job(CleanupOldData(archive=True))
+    assert (job.status, told(job)) == ("completed", {"activity_logs": ROWS})
+    assert len(clean.archived("activity_logs")) == ROWS
+    assert old(clean) == set()
 
 
 def test_killed_between_the_file_and_the_commit(clean: Cleaner, logs: set[int]) -> None:
