@@ -188,7 +188,7 @@ def test_amounts_are_in_their_currencys_smallest_unit(
 ) -> None:
     begun = subscription(items={"data": [item(at_stripe, 1)]})
     begun["items"]["data"][0]["price"]["currency"] = currency
-    amounts = {"amount_due": at_stripe, "amount_remaining": at_stripe, "currency": currency}
+    amounts: dict[str, Any] = {"amount_due": at_stripe, "amount_remaining": at_stripe, "currency": currency}
     run(handler, stripe_event(CREATED, begun))
     run(handler, stripe_event("invoice.payment_failed", failed_invoice(**amounts)))
     paid = paid_invoice(id="in_2", amount_due=at_stripe, amount_paid=at_stripe, currency=currency)
@@ -203,7 +203,7 @@ def test_amounts_are_in_their_currencys_smallest_unit(
 
 
 def test_an_invoice_of_no_customer_is_ignored(run: Runner, handler: Any, customer: str) -> None:
-    payload = stripe_event("invoice.paid", paid_invoice(customer=None))
+    payload = stripe_event("invoice.paid", paid_invoice() | {"customer": None})
     assert verdict(run(handler, payload)) == ("ignored", "it has no customer")
 
 
