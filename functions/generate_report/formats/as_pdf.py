@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from typing import Any
-from xml.sax.saxutils import escape
 
 from reportlab.lib.colors import HexColor
 from reportlab.lib.pagesizes import LETTER
@@ -23,8 +22,15 @@ from reportlab.platypus import Table as Grid
 from functions.generate_report import words
 from functions.generate_report.charts import WIDTH, draw
 from functions.generate_report.formats.pdf_pages import MARGIN, pages_of
-from functions.generate_report.formats.pdf_styles import RULE, STYLES, TABLE_STYLE, card_style, column_widths
-from functions.generate_report.formats.pdf_text import text_of
+from functions.generate_report.formats.pdf_styles import (
+    RULE,
+    STYLES,
+    TABLE_STYLE,
+    card_style,
+    column_widths,
+    figure_style,
+)
+from functions.generate_report.formats.pdf_text import markup
 from functions.generate_report.model import Chart, Report, Table, Unit
 
 _CARDS = 4  # beside each other
@@ -77,7 +83,7 @@ def _cards(report: Report) -> Flowable:
     cells: list[Any] = [
         [
             _text(figure.label, "label"),
-            _text(words.figure_words(figure), "figure"),
+            _text(words.figure_words(figure), figure_style(words.figure_words(figure), WIDTH / _CARDS)),
             _text(words.change_words(figure) or "\N{NO-BREAK SPACE}", "label"),
         ]
         for figure in report.figures
@@ -124,4 +130,4 @@ def _grid(table: Table) -> Flowable:
 
 
 def _text(text: str, style: str) -> Paragraph:
-    return Paragraph(escape(text_of(text)), STYLES[style])
+    return Paragraph(markup(text), STYLES[style])
