@@ -109,7 +109,7 @@ def test_a_figure_is_on_one_line_of_its_card(figure: str) -> None:
 @pytest.mark.parametrize("highest", [9, 10_000_00, 9_999_999_999_99])
 def test_the_values_at_an_axis_are_on_the_chart(highest: int) -> None:
     drawn = chart([highest], unit=Unit.MONEY, currency="USD")
-    (plot, *_others) = draw(drawn).contents
+    plot: Any = draw(drawn).contents[0]
     axis = axis_of(drawn)
     assert plot.x - width(axis.label(axis.top), "Helvetica", 7.5) > 5
 
