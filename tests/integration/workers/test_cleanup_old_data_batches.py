@@ -285,3 +285,13 @@ def test_a_crash_leaves_what_was_deleted_deleted(
     assert old(clean) == set()
     assert Counter(row["id"] for row in clean.archived("activity_logs")) == Counter(logs)
     assert clean.ids("app.exports WHERE deleted_at IS NULL") == set()
+
+
+def test_a_second_run_finds_nothing_left(clean: Cleaner, logs: set[int], seeded: Seeded) -> None:
+    clean.add_file("exports", seeded.organization_id, 1)
+    first = clean.job(CleanupOldData(archive=True))
+    files = clean.files.keys()
+    assert clean.deliver(first.job_id) == 200  # a redelivery
+    second = clean.job(CleanupOldData(archive=True))
+    assert (told(second), clean.files.keys()) == ({}, files)
+    assert len(clean.ids("app.activity_logs")) == 1
