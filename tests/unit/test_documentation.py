@@ -90,7 +90,7 @@ def test_each_job_names_the_tests_of_its_crash_and_of_its_second_run() -> None:
     named = {
         job: all(map(_TEST.search, cells)) for job, *cells in rows if not set(job) <= {"-"} and job != "job"
     }
-    assert named == dict.fromkeys(map(str, JobType), True)
+    assert named == dict.fromkeys(set(map(str, JobType)) - {"ping"}, True)  # a ping has no effect
 
 
 def test_each_line_of_the_contract_names_its_tests() -> None:
