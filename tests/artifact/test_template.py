@@ -88,6 +88,14 @@ def test_secrets_start_empty_and_outlive_the_stack() -> None:
         assert secret["UpdateReplacePolicy"] == "Retain"
 
 
+def test_files_without_a_record_end_and_the_archive_stays() -> None:
+    """A last attempt may end between its file and the row that says when to delete it."""
+    rules = TEMPLATE.resources["FilesBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    ended = {rule.get("Prefix"): rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule}
+    assert ended == {"exports/": 90, "reports/": 90}
+    assert {"DaysAfterInitiation": 1} in [rule.get("AbortIncompleteMultipartUpload") for rule in rules]
+
+
 def test_no_policy_grants_everything(translated: dict[str, dict[str, Any]]) -> None:
     policies = [
         resource["Properties"][key]
