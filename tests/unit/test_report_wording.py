@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import date
+import io
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pypdf import PdfReader
 
 from functions.generate_report.charts import draw
+from functions.generate_report.formats import as_pdf
 from functions.generate_report.formats.pdf_styles import STYLES, column_widths, figure_style
 from functions.generate_report.formats.pdf_text import markup, width
-from functions.generate_report.model import Chart, ChartKind, Figure, Series, Unit
+from functions.generate_report.model import Chart, ChartKind, Column, Figure, Report, Series, Table, Unit
 from functions.generate_report.period import Period
 from functions.generate_report.ticks import axis_of
 from functions.generate_report.words import change_words, shown
@@ -112,6 +115,30 @@ def test_the_values_at_an_axis_are_on_the_chart(highest: int) -> None:
     plot: Any = draw(drawn).contents[0]
     axis = axis_of(drawn)
     assert plot.x - width(axis.label(axis.top), "Helvetica", 7.5) > 5
+
+
+@pytest.mark.parametrize(
+    "long", ["word " * 4_000, "x" * 20_000, "東" * 20_000], ids=["words", "letters", "han"]
+)
+def test_a_text_without_end_still_makes_a_pdf(long: str) -> None:
+    columns = [Column(name=name, label=name, unit=Unit.TEXT) for name in ("listing", "city")]
+    table = Table(name="x", title="x", columns=columns, rows=[[long, "Seattle"]] * 3)
+    report = Report(
+        report_type="x",
+        title="x",
+        organization=long,
+        time_zone="UTC",
+        first_day=date(2026, 4, 1),
+        last_day=date(2026, 4, 30),
+        period="April 2026",
+        compared_with="March 2026",
+        filters={},
+        generated_at=datetime(2026, 5, 1, tzinfo=UTC),
+        figures=[Figure(name="x", label="x", unit=Unit.COUNT, value=1)],
+        charts=[],
+        tables=[table],
+    )
+    assert len(PdfReader(io.BytesIO(as_pdf.write(report))).pages) == 1
 
 
 def test_text_that_the_fonts_of_a_pdf_lack() -> None:

@@ -30,7 +30,7 @@ from functions.generate_report.formats.pdf_styles import (
     column_widths,
     figure_style,
 )
-from functions.generate_report.formats.pdf_text import markup
+from functions.generate_report.formats.pdf_text import markup, shortened
 from functions.generate_report.model import Chart, Report, Table, Unit
 
 _CARDS = 4  # beside each other
@@ -70,7 +70,7 @@ def _story(report: Report) -> Iterator[Flowable]:
 
 
 def _head(report: Report) -> Iterator[Flowable]:
-    yield _text(report.organization, "organization")
+    yield _text(shortened(report.organization), "organization")
     yield _text(report.title, "title")
     yield _text(f"{report.period}, compared with {report.compared_with}", "body")
     if report.filters:
@@ -123,7 +123,7 @@ def _grid(table: Table) -> Flowable:
     header = [
         _text(column.label, f"{style}_head") for column, style in zip(table.columns, styles, strict=True)
     ]
-    cells = words.rows_words(table)
+    cells = [[shortened(cell) for cell in row] for row in words.rows_words(table)]
     rows = [[_text(cell, style) for cell, style in zip(row, styles, strict=True)] for row in cells]
     widths = column_widths([[column.label for column in table.columns], *cells], styles, WIDTH)
     return Grid([header, *rows], colWidths=widths, repeatRows=1, style=TABLE_STYLE)

@@ -10,7 +10,7 @@ from reportlab.lib.pagesizes import LETTER
 from reportlab.pdfgen.canvas import Canvas
 
 from functions.generate_report import words
-from functions.generate_report.formats.pdf_text import draw, width
+from functions.generate_report.formats.pdf_text import draw, shortened, width
 from functions.generate_report.model import Report
 
 MARGIN = 54  # points
@@ -40,7 +40,9 @@ class _Pages(Canvas):
 
     def _draw_foot(self, page: str) -> None:
         self.setFillColor(HexColor("#4b5563"))
-        draw(self, (MARGIN, _FOOT + _LEADING), _shortened(self._report.organization), _FONT, _SIZE)
+        draw(
+            self, (MARGIN, _FOOT + _LEADING), _in_one_line(shortened(self._report.organization)), _FONT, _SIZE
+        )
         self.setFont(_FONT, _SIZE)
         self.drawString(MARGIN, _FOOT, words.made_words(self._report))
         self.drawRightString(LETTER[0] - MARGIN, _FOOT, page)
@@ -51,7 +53,7 @@ def pages_of(report: Report) -> Callable[..., Canvas]:
     return lambda *arguments, **options: _Pages(*arguments, report=report, **options)
 
 
-def _shortened(name: str) -> str:
+def _in_one_line(name: str) -> str:
     if width(name, _FONT, _SIZE) <= _MOST_NAME:
         return name
     while width(f"{name}…", _FONT, _SIZE) > _MOST_NAME:

@@ -22,7 +22,13 @@ from reportlab.pdfgen.canvas import Canvas
 _ENCODING = "cp1252"
 _NOTO, _CHINESE, _JAPANESE, _KOREAN = "NotoSans", "STSong-Light", "HeiseiKakuGo-W5", "HYGothic-Medium"
 _WIDE = {"W", "F", "H"}  # as Unicode calls what is East Asian, half-width katakana too
+_LONGEST = 300  # characters
 _LAST_OF_READERS = 0xFFFF  # readers' fonts go no further
+
+
+def shortened(text: str) -> str:
+    """The text, or so much of it that a cell of a table stays shorter than a page."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST].rstrip()}…"
 
 
 def markup(text: str) -> str:
