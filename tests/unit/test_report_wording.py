@@ -103,6 +103,13 @@ def test_a_long_text_leaves_room_for_the_short_ones() -> None:
         assert width(text, "Helvetica-Bold", 8) < room
 
 
+def test_numbers_without_end_leave_room_for_the_texts() -> None:
+    rows = [["Job", *("Number",) * 9], ["generate-report", *("1,639,000,000,000.00",) * 9]]
+    widths = column_widths(rows, ["cell", *("number",) * 9], 504)
+    assert sum(widths) == pytest.approx(504)
+    assert min(widths) >= 40
+
+
 @pytest.mark.parametrize("figure", ["8", "$1,234,567.89", "$987,654,321,098.76", "1,639,000,000.00 KWD"])
 def test_a_figure_is_on_one_line_of_its_card(figure: str) -> None:
     style = STYLES[figure_style(figure, 126)]

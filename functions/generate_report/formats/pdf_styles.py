@@ -17,6 +17,7 @@ _REGULAR, _BOLD = "Helvetica", "Helvetica-Bold"
 _INK, _QUIET, _LINE = HexColor("#111827"), HexColor("#4b5563"), HexColor("#e5e7eb")
 _CELL = 8.0  # points
 _PADDING = 10.0  # points: a cell's, on both sides
+_LEAST = 40.0  # points: a column of texts has at least so much
 _FIGURES = (15, 11, 8)  # points, the largest that fits its card
 
 
@@ -88,6 +89,9 @@ def column_widths(rows: Sequence[Sequence[str]], styles: Sequence[str], room: fl
         max(least, *(_width(row[index]) + _PADDING for row in rows[1:])) for index, least in enumerate(head)
     ]
     widths = {index: numbers[index] for index, style in enumerate(styles) if style == "number"}
+    left = room - _LEAST * (len(wanted) - len(widths))
+    if sum(widths.values()) > left:  # then they break too
+        widths = {index: each * left / sum(widths.values()) for index, each in widths.items()}
     texts = sorted((each, index) for index, each in enumerate(wanted) if index not in widths)
     for number, (each, index) in enumerate(texts):
         share = (room - sum(widths.values())) / (len(texts) - number)
