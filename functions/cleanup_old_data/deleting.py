@@ -13,6 +13,7 @@ from itertools import count
 from typing import Any
 
 from psycopg import sql
+from psycopg.errors import QueryCanceled
 
 from functions.cleanup_old_data import archive
 from functions.cleanup_old_data.tables import Table
@@ -45,20 +46,28 @@ class OldRows:
 
     def count(self) -> int:
         """How many there are. Raises DatabaseUnavailable."""
-        counting = self._fill_in(_COUNT)
+        counting = self._fill_in(_COUNT, BATCH)
         found = database.run(lambda kept: kept.execute(counting, self._values).fetchone())
         return 0 if found is None else int(found["count"])
 
     def delete(self) -> Iterator[int]:
         """Delete them, a batch after another; how many each was. Raises DatabaseUnavailable and StorageFailed."""
+        size = BATCH
         for number in count(1):
-            deleted = database.attempt(partial(self._delete_batch, number=number), database.connection())
+            try:
+                batch = partial(self._delete_batch, number=number, size=size)
+                deleted = database.attempt(batch, database.connection())
+            except QueryCanceled:  # large rows, and more of them than go to S3 within the archive's limit
+                if size == 1:
+                    raise
+                size = max(1, size // 10)
+                continue
             yield deleted
-            if deleted < BATCH:
+            if deleted < size:
                 return
 
-    def _delete_batch(self, connection: Connection, number: int) -> int:
-        deletion = self._fill_in(_DELETE)
+    def _delete_batch(self, connection: Connection, number: int, size: int) -> int:
+        deletion = self._fill_in(_DELETE, size)
         if self.archive is None:
             return connection.execute(deletion, self._values).rowcount
         return archive.delete(connection, deletion, self._values, f"{self.archive}-{number:05}.jsonl.gz")
@@ -67,7 +76,7 @@ class OldRows:
     def _values(self) -> dict[str, Any]:
         return {"days": self.days, "organization_id": self.organization_id}
 
-    def _fill_in(self, statement: sql.SQL) -> sql.Composed:
+    def _fill_in(self, statement: sql.SQL, size: int) -> sql.Composed:
         condition: sql.Composable = self.table.old
         if self.organization_id is not None:
             condition = sql.SQL("old.organization_id = %(organization_id)s AND ({})").format(condition)
@@ -75,6 +84,6 @@ class OldRows:
             table=self.table.table,
             key=sql.Identifier("old", "id"),
             order=sql.Identifier("old", self.table.order),
-            batch=sql.Literal(BATCH),
+            batch=sql.Literal(size),
             condition=condition,
         )

@@ -131,8 +131,8 @@ def _move_in(home: Home, wishes: Wishes, of: int) -> Verdict | None:
         return of, None
     free = home.available_from
     if free is not None and ends is not None and free > ends:
-        return (of // 2 if free <= ends + _TOO_LATE else 0), "free too late"
-    if free is not None and begins is not None and free < begins - _TOO_EARLY:
+        return (of // 2 if free - ends <= _TOO_LATE else 0), "free too late"
+    if free is not None and begins is not None and begins - free > _TOO_EARLY:
         return of // 2, "free long before"
     return of, "free in time"
 

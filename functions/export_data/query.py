@@ -11,7 +11,8 @@ from functions.export_data.entities import ENTITIES, Entity
 from shared.jobs.export_data import COLUMNS, ExportData, ExportFormat
 
 PAGE = 10_000  # rows
-_UTC = sql.SQL("""to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')""")
+# Infinity has no digits, and is itself.
+_UTC = sql.SQL("""coalesce(to_char({0} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), {0}::text)""")
 _TEXT = sql.SQL("{}::text")
 _JSON = sql.SQL("to_json({})::text")
 # What a spreadsheet would run as a formula gets an apostrophe before it, which makes it text.

@@ -21,15 +21,15 @@ WIDTH, HEIGHT = 504, 172  # points
 FONT, SIZE = "Helvetica", 7.5
 _COLOURS = [HexColor(f"#{each}") for each in ("1f5fa8", "e08a1e", "2f9e74", "b3405c", "7a63b8", "6b7280")]
 _INK, _GRID = HexColor("#4b5563"), HexColor("#e5e7eb")
-_LEFT, _RIGHT, _BOTTOM, _TOP = 52, 10, 44, 26  # points around the plot
+_LEFT, _RIGHT, _BOTTOM, _TOP = 52, 10, 44, 26  # points around the plot, at the left at least
 
 
 def draw(chart: Chart) -> Drawing:
     """The chart with its axes, their names, and a legend where there are several series."""
     drawing = Drawing(WIDTH, HEIGHT)
-    plot = HorizontalLineChart() if chart.kind is ChartKind.LINES else VerticalBarChart()
-    plot.x, plot.y = _LEFT, _BOTTOM
-    plot.width, plot.height = WIDTH - _LEFT - _RIGHT, HEIGHT - _BOTTOM - _TOP
+    plot: Any = HorizontalLineChart() if chart.kind is ChartKind.LINES else VerticalBarChart()
+    plot.x, plot.y = _left(chart), _BOTTOM
+    plot.width, plot.height = WIDTH - plot.x - _RIGHT, HEIGHT - _BOTTOM - _TOP
     plot.data = [[scaled(value, chart) for value in series.values] for series in chart.series]
     _set_values(plot, chart)
     _set_places(plot, chart)
@@ -46,6 +46,13 @@ def svg(chart: Chart) -> str:
     text: str = renderSVG.drawToString(draw(chart))
     # Several are on one page, where an id may be there once.
     return re.sub(r'(id="|url\(#)(clip|group)', rf"\1\2-{chart.name}", text[text.index("<svg") :])
+
+
+def _left(chart: Chart) -> float:
+    """Where the plot begins: right of the widest value at its axis."""
+    ticks = axis_of(chart)
+    widest = max(stringWidth(ticks.label(value), FONT, SIZE) for value in (ticks.step, ticks.top))
+    return max(_LEFT, float(widest) + 12)
 
 
 def _set_values(plot: Any, chart: Chart) -> None:
@@ -117,7 +124,7 @@ def _below(plot: Any) -> float:
 
 def _add_names(drawing: Drawing, plot: Any, chart: Chart) -> None:
     """What the values are, above their axis; what the places are, below theirs."""
-    middle = _LEFT + (WIDTH - _LEFT - _RIGHT) / 2
+    middle = plot.x + plot.width / 2
     for name in (String(2, HEIGHT - 10, chart.value_label), String(middle, _below(plot), chart.place_label)):
         name.fontName, name.fontSize, name.fillColor = FONT, SIZE, _INK
         name.textAnchor = "middle" if name.x == middle else "start"

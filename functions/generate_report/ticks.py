@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from functions.generate_report.model import Chart, ChartKind, Number, Unit
-from functions.generate_report.words import major_units
+from shared.emails.wording import major_units
 
 _STEPS = 5  # at most
 _ROUND = (1, 2, 2.5, 5, 10)

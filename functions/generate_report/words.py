@@ -25,12 +25,6 @@ def shown(value: Value, unit: Unit, currency: str | None = None) -> str:
     return value if isinstance(value, str) else _number(value, unit, currency)
 
 
-def major_units(minor_units: int, currency: str) -> Decimal:
-    """An amount in a currency's whole units, with as many decimals as the currency has."""
-    written = money(minor_units, currency)
-    return Decimal("".join(each for each in written if each.isdigit() or each == "."))
-
-
 def figure_words(figure: Figure) -> str:
     """What a figure is."""
     return shown(figure.value, figure.unit, figure.currency)

@@ -34,24 +34,27 @@ def apply_checkout(connection: Connection, checkout: Checkout) -> Processed | Ig
     return Ignored(is_unknown(checkout.customer)) if owner is None else Processed(then=owner.released)
 
 
-def find_owner(connection: Connection, customer: str, named: int | None) -> Owner | None:
+def find_owner(connection: Connection, customer: str | None, named: int | None) -> Owner | None:
     """The organization that has this customer, else the one named if it has none yet: from now on this one.
 
     Locks the customer until the transaction ends: of two events of one customer, the second sees what the first did.
     """
+    if customer is None:
+        return None
     connection.execute(_LOCK, {"customer": customer})
     found = connection.execute(_FIND, {"customer": customer}).fetchone()
     if found is not None:
-        return Owner(found["id"])
+        # Some may have waited: the application may say whose it is later than Stripe tells of it.
+        return Owner(found["id"], release(connection, is_unknown(customer)))
     linked = connection.execute(_LINK, {"customer": customer, "organization_id": named}).rowcount == 1
     if not linked or named is None:
         return None
     return Owner(named, release(connection, is_unknown(customer)))
 
 
-def is_unknown(customer: str) -> str:
+def is_unknown(customer: str | None) -> str:
     """Why an event of this customer waits."""
-    return f"no organization has the customer {customer}"
+    return "it has no customer" if customer is None else f"no organization has the customer {customer}"
 
 
 def release(connection: Connection, reason: str) -> list[ProcessStripeWebhook]:

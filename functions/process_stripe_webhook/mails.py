@@ -44,13 +44,12 @@ def payment_failed(
     connection: Connection, invoice: Invoice, organization_id: int, plan: str | None, at: datetime
 ) -> list[JobRequest]:
     """That an invoice's payment failed, and where it can be paid."""
-    due = invoice.amount_due if invoice.amount_remaining is None else invoice.amount_remaining
 
     def data(name: str) -> EmailData:
         return PaymentFailedData(
             name=name,
             plan_name=fit(plan or invoice.number or invoice.id),
-            amount=due,
+            amount=invoice.owed,
             currency=invoice.currency,
             update_payment_url=invoice.hosted_invoice_url or _billing_url(),
             failed_at=at,

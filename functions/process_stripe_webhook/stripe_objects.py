@@ -32,6 +32,20 @@ Currency = Annotated[str, Field(pattern=r"^[A-Za-z]{3}$"), AfterValidator(_upper
 Cents = Annotated[int, Field(ge=0, lt=2**63)]
 
 
+# Where Stripe's unit is not ISO 4217's smallest: it keeps the hundredths that these two have given up, and counts
+# ariary whole.
+_PER_UNIT_OF_STRIPE = {"ISK": Decimal("0.01"), "UGX": Decimal("0.01"), "MGA": Decimal(100)}
+
+
+def minor_units(amount: int, currency: str) -> int:
+    """An amount of Stripe's in its currency's smallest unit.
+
+    >>> minor_units(500, "USD"), minor_units(500, "JPY"), minor_units(500, "ISK")
+    (500, 500, 5)
+    """
+    return int((amount * _PER_UNIT_OF_STRIPE.get(currency, Decimal(1))).quantize(Decimal(1), ROUND_HALF_UP))
+
+
 class StripeObject(BaseModel):
     """Base of all: what is not used is not read."""
 
@@ -160,14 +174,15 @@ class Subscription(StripeObject):
     def row(self, at: datetime) -> dict[str, Any]:
         """Its columns in app.subscriptions, as of an event."""
         start, end = self._period
-        recurring = self.items.data[0].price.recurring
+        recurring, currency = self.items.data[0].price.recurring, self.items.data[0].price.currency
+        amount = sum(item.price.times(item.quantity) for item in self.items.data)
         is_over = self.status in {"canceled", "incomplete_expired"}
         return {
             "stripe_subscription_id": self.id,
             "plan": self.plan,
             "status": self.status,
-            "amount": sum(item.price.times(item.quantity) for item in self.items.data),
-            "currency": self.items.data[0].price.currency,
+            "amount": minor_units(amount, currency),
+            "currency": currency,
             "billing_interval": recurring.interval,
             "interval_count": recurring.interval_count,
             "current_period_start": _moment(start or 0),
@@ -200,10 +215,10 @@ class StatusTransitions(StripeObject):
 
 
 class Invoice(StripeObject):
-    """What a customer was billed."""
+    """What a customer was billed. The customer is None where it is another account of the same platform."""
 
     id: Id
-    customer: Id
+    customer: Id | None
     status: Literal["draft", "open", "paid", "void", "uncollectible"]
     created: Seconds
     currency: Currency
@@ -227,6 +242,12 @@ class Invoice(StripeObject):
         return (details.subscription if details else None) or self.subscription
 
     @property
+    def owed(self) -> int:
+        """What is still to be paid, in the currency's smallest unit."""
+        remaining = self.amount_due if self.amount_remaining is None else self.amount_remaining
+        return minor_units(remaining, self.currency)
+
+    @property
     def next_attempt_at(self) -> datetime | None:
         """When Stripe tries again to have it paid."""
         return _moment(self.next_payment_attempt) if self.next_payment_attempt else None
@@ -244,8 +265,8 @@ class Invoice(StripeObject):
             "stripe_invoice_id": self.id,
             "number": self.number,
             "status": self.status,
-            "amount_due": self.amount_due,
-            "amount_paid": self.amount_paid,
+            "amount_due": minor_units(self.amount_due, self.currency),
+            "amount_paid": minor_units(self.amount_paid, self.currency),
             "currency": self.currency,
             "hosted_invoice_url": self.hosted_invoice_url,
             "attempt_count": self.attempt_count,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from psycopg.types.json import Jsonb
-from pydantic import BaseModel, Field, StringConstraints, ValidationError
+from pydantic import AliasChoices, BaseModel, Field, StringConstraints, ValidationError
 
 from shared.database import Connection
 from shared.envelope import problems
@@ -23,7 +23,9 @@ Action = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_leng
 
 
 class _Account(BaseModel):
-    login: str
+    """A user or an organization; an enterprise has a slug in its place."""
+
+    login: str = Field(validation_alias=AliasChoices("login", "slug"))
 
 
 class _Repository(BaseModel):
@@ -44,7 +46,7 @@ class _Push(BaseModel):
 class _PullRequest(BaseModel):
     title: str
     html_url: str
-    merged: bool = False
+    merged: bool | None = None  # None: GitHub does not know yet
 
 
 class _PullRequestEvent(BaseModel):

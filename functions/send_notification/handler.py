@@ -80,11 +80,16 @@ def _no_excuse(told: dict[str, Told]) -> dict[str, Told]:
 def _tell_over(
     channels: Iterable[str], job: Job[SendNotification], recipient: Recipient, notice: Notice
 ) -> dict[str, Told]:
-    return {
-        channel: CHANNELS[channel](notice, recipient, _idempotency_key(job))
-        for channel in channels
-        if channel not in recipient.told_over
-    }
+    """Those that have not told yet, the mail last, since it alone may have to wait. Raises EmailDeferred."""
+    told: dict[str, Told] = {}
+    try:
+        for channel in sorted(set(channels) - set(recipient.told_over), key=lambda each: each == "email"):
+            told[channel] = CHANNELS[channel](notice, recipient, _idempotency_key(job))
+    except EmailDeferred:
+        # On its own: the attempt is undone, and whatever becomes of the mail, the other channels have told.
+        database.run(lambda connection: record(connection, job, recipient, notice, told))
+        raise
+    return told
 
 
 def _conclude(

@@ -30,14 +30,17 @@ _OVER = {
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """One application as of `now`, Postgres's time; `missing` are the kinds of documents that are not there."""
+    """One application as of `now`, Postgres's time; `missing` are the kinds of documents that are not there.
+
+    `expires_at` is None where that is never (infinity).
+    """
 
     id: int
     applicant_id: int
     listing_title: str
     status: str
     created_at: datetime
-    expires_at: datetime
+    expires_at: datetime | None
     now: datetime
     reminders_ended: bool
     missing: Sequence[str]
@@ -46,7 +49,7 @@ class Application:
         """Why there is nothing to remind of, if so."""
         if self.status in _OVER:
             return _OVER[self.status]
-        if self.expires_at <= self.now:
+        if self.expires_at is not None and self.expires_at <= self.now:
             return _OVER["expired"]
         if not self.missing:
             return _OVER["complete"]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from functions.send_reminder.applications import Due, list_due
-from shared.dispatcher import JobRequest
+from shared.dispatcher import JobRequest, enqueue_many
 from shared.envelope import WireModel
 from shared.jobs.send_reminder import ReminderType, SendReminder
+from shared.observability import logger
 from shared.outcomes import Complete
 from shared.worker import Job
 
@@ -23,11 +24,14 @@ def start_reminders(job: Job[SendReminder]) -> Complete:
     """Queue the first reminder of each application that is due, in the transaction that ends this job."""
     with job.transaction() as connection:
         due = list_due(connection, job, _PER_RUN)
+        # Not by `Complete(then=…)`, which takes all or none: one that cannot be queued must not stop the others.
+        accepted = enqueue_many(map(_first_reminder, due), connection=connection)
+    refused = [each.error for each in accepted if each.error is not None]
+    if refused:
+        logger.warning("not all reminders were queued", extra={"reasons": [*map(str, refused)]})
     goes_on = len(due) == _PER_RUN
-    then = [_first_reminder(application) for application in due]
-    if goes_on:
-        then.append(_rest(job, due[-1]))
-    return Complete(Checked(started=len(due), goes_on=goes_on), then=then)
+    started = len(due) - len(refused)
+    return Complete(Checked(started=started, goes_on=goes_on), then=[_rest(job, due[-1])] if goes_on else [])
 
 
 def _first_reminder(application: Due) -> JobRequest:

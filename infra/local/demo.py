@@ -19,7 +19,8 @@ from rich.table import Table
 from infra.local.cloud import LocalCloud, LocalCloudError
 from infra.local.console import end_on_sigterm, fail, out, up
 from infra.local.demonstration.mails import mails
-from infra.local.demonstration.scene import DemoError, Scene, Shown
+from infra.local.demonstration.rows import Rows
+from infra.local.demonstration.scene import DemoError, Scene, Shown, require, shown
 from infra.local.demonstration.workers import workers
 from infra.seed import Seeded, SeedError, seed
 from infra.template import ROOT
@@ -32,7 +33,15 @@ from shared.rows import Execution
 FOLDER = ROOT / ".local" / "demo"
 _BACKOFF_SCALE = 0.02  # 12 s and 148 s between deliveries become 0.24 s and 3 s
 _PATIENCE = 120.0  # seconds
-_MADE_ANEW = ("mails", "files")
+_MADE_ANEW = ("mails", "files", "rows")
+_WRITTEN = {
+    "activity_logs",
+    "email_suppressions",
+    "subscriptions",
+    "listing_syndications",
+    "lead_matches",
+    "notifications",
+}
 _UNFINISHED = "SELECT count(*) FROM job_executions WHERE completed_at IS NULL AND (not_before IS NULL OR not_before < now())"
 _COLOURS = {
     "completed": "green",
@@ -95,6 +104,7 @@ def _store_expired_export(cloud: LocalCloud, connection: psycopg.Connection, see
 
 
 def _demonstrate(scene: Scene) -> None:
+    rows = Rows.from_now_on(scene.cloud.database_url)
     out.print(
         "Enqueueing eight mails and one of each other job; the last mail is made to fail twice",
         soft_wrap=True,
@@ -106,6 +116,8 @@ def _demonstrate(scene: Scene) -> None:
         out.print()  # where there is no terminal, the table ends without one
         database.discard()
     scene.save_mails()
+    saved = rows.save(scene.folder / "rows")
+    require(saved >= _WRITTEN, f"no job wrote to {', '.join(sorted(_WRITTEN - saved))}")
     _tell(scene, acts)
 
 
@@ -170,6 +182,7 @@ def _tell(scene: Scene, acts: list[Shown]) -> None:
     for each, job in zip(acts, _read(acts), strict=True):
         table.add_row(job.job_type, each.act.made(scene, job))
     out.print(table)
+    out.print(f"All rows that were written, a file a table: {shown(scene.folder / 'rows')}", soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -23,10 +23,14 @@ def money(minor_units: int, currency: str) -> str:
     >>> money(2900, "USD"), money(2900, "JPY")
     ('$29.00', '¥2,900')
     """
-    decimals = _decimals(currency)
-    amount = f"{Decimal(minor_units).scaleb(-decimals):,.{decimals}f}"
-    symbol = _SYMBOLS.get(currency)
-    return f"{symbol}{amount}" if symbol else f"{amount}{_NO_BREAK_SPACE}{currency}"
+    amount = f"{major_units(abs(minor_units), currency):,}"
+    sign, symbol = "-" if minor_units < 0 else "", _SYMBOLS.get(currency)
+    return f"{sign}{symbol}{amount}" if symbol else f"{sign}{amount}{_NO_BREAK_SPACE}{currency}"
+
+
+def major_units(minor_units: int, currency: str) -> Decimal:
+    """An amount in a currency's whole units, with as many decimals as the currency has."""
+    return Decimal(minor_units).scaleb(-_decimals(currency))
 
 
 def number(count: int) -> str:

@@ -116,6 +116,14 @@ def test_secrets_start_empty_and_outlive_the_stack() -> None:
         assert secret["UpdateReplacePolicy"] == "Retain"
 
 
+def test_files_without_a_record_end_and_the_archive_stays() -> None:
+    """A last attempt may end between its file and the row that says when to delete it."""
+    rules = TEMPLATE.resources["FilesBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    ended = {rule.get("Prefix"): rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule}
+    assert ended == {"exports/": 90, "reports/": 90}
+    assert {"DaysAfterInitiation": 1} in [rule.get("AbortIncompleteMultipartUpload") for rule in rules]
+
+
 @pytest.mark.parametrize("name", URLS)
 def test_anyone_may_call_a_url_and_only_the_url(name: str, translated: dict[str, dict[str, Any]]) -> None:
     """Since October 2025 a public function URL takes two permissions; with one it answers 403."""

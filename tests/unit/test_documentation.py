@@ -16,6 +16,7 @@ import shared.settings
 from infra.local import dev
 from infra.template import ROOT, Template
 from shared import secrets
+from shared.registry import JobType
 from shared.settings import Settings
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -80,6 +81,16 @@ def test_each_test_named_is_there(page: Path) -> None:
             node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         }
         assert name in defined, f"{path}::{name}"
+
+
+def test_each_job_names_the_tests_of_its_crash_and_of_its_second_run() -> None:
+    rows = re.findall(
+        r"^\| ([a-z-]+) \| (.+) \| (.+) \|$", text_of(ROOT / "docs/jobs/crashes.md"), re.MULTILINE
+    )
+    named = {
+        job: all(map(_TEST.search, cells)) for job, *cells in rows if not set(job) <= {"-"} and job != "job"
+    }
+    assert named == dict.fromkeys(set(map(str, JobType)) - {"ping"}, True)  # a ping has no effect
 
 
 def test_each_line_of_the_contract_names_its_tests() -> None:

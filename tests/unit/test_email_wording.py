@@ -24,6 +24,9 @@ from shared.emails import WelcomeData, wording
 )
 def test_money(minor_units: int, currency: str, words: str) -> None:
     assert wording.money(minor_units, currency) == words
+    assert wording.money(-minor_units, currency) == (f"-{words}" if minor_units else words)
+    plain = "".join(each for each in words if each.isdigit() or each == ".")
+    assert str(wording.major_units(-minor_units, currency)) == (f"-{plain}" if minor_units else plain)
 
 
 def test_times_are_told_in_utc() -> None:

@@ -7,7 +7,7 @@ import io
 import re
 
 from functions.generate_report.model import Report, Unit, Value
-from functions.generate_report.words import major_units
+from shared.emails.wording import major_units
 
 # What a spreadsheet would run as a formula gets an apostrophe before it, which makes it text.
 _FORMULA = re.compile(r"^(?=[-=+@\t\r\n＝＋－＠])")

@@ -12,6 +12,7 @@ from functions.generate_report import words
 from functions.generate_report.charts import svg
 from functions.generate_report.model import Chart, Column, Report, Unit
 
+_SHORT, _LONG = 8, 13  # characters of a figure
 _TEMPLATES = Path(__file__).parent.parent / "templates"
 
 
@@ -29,7 +30,7 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(words=words, svg=_svg, is_number=_is_number)
+    environment.globals.update(words=words, svg=_svg, kind_of=_kind_of, size_of=_size_of)
     return environment.get_template("report.html")
 
 
@@ -37,5 +38,18 @@ def _svg(chart: Chart) -> Markup:
     return Markup(svg(chart))  # noqa: S704  # made and escaped by reportlab
 
 
-def _is_number(column: Column) -> bool:
-    return column.unit not in {Unit.TEXT, Unit.DATE, Unit.MONTH, Unit.CURRENCY}
+def _kind_of(column: Column) -> Markup:
+    """Its cells' class: numbers stand at the right, and days do not break."""
+    match column.unit:
+        case Unit.TEXT | Unit.CURRENCY:
+            return Markup()
+        case Unit.DATE | Unit.MONTH:
+            return Markup(' class="day"')
+    return Markup(' class="number"')
+
+
+def _size_of(figure: str) -> Markup:
+    """Its class, by which it fits its card."""
+    if len(figure) <= _SHORT:
+        return Markup()
+    return Markup(' class="long"') if len(figure) <= _LONG else Markup(' class="longer"')

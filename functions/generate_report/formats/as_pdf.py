@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from typing import Any
-from xml.sax.saxutils import escape
 
 from reportlab.lib.colors import HexColor
 from reportlab.lib.pagesizes import LETTER
@@ -23,8 +22,15 @@ from reportlab.platypus import Table as Grid
 from functions.generate_report import words
 from functions.generate_report.charts import WIDTH, draw
 from functions.generate_report.formats.pdf_pages import MARGIN, pages_of
-from functions.generate_report.formats.pdf_styles import RULE, STYLES, TABLE_STYLE, card_style, column_widths
-from functions.generate_report.formats.pdf_text import text_of
+from functions.generate_report.formats.pdf_styles import (
+    RULE,
+    STYLES,
+    TABLE_STYLE,
+    card_style,
+    column_widths,
+    figure_style,
+)
+from functions.generate_report.formats.pdf_text import markup, shortened
 from functions.generate_report.model import Chart, Report, Table, Unit
 
 _CARDS = 4  # beside each other
@@ -64,7 +70,7 @@ def _story(report: Report) -> Iterator[Flowable]:
 
 
 def _head(report: Report) -> Iterator[Flowable]:
-    yield _text(report.organization, "organization")
+    yield _text(shortened(report.organization), "organization")
     yield _text(report.title, "title")
     yield _text(f"{report.period}, compared with {report.compared_with}", "body")
     if report.filters:
@@ -77,7 +83,7 @@ def _cards(report: Report) -> Flowable:
     cells: list[Any] = [
         [
             _text(figure.label, "label"),
-            _text(words.figure_words(figure), "figure"),
+            _text(words.figure_words(figure), figure_style(words.figure_words(figure), WIDTH / _CARDS)),
             _text(words.change_words(figure) or "\N{NO-BREAK SPACE}", "label"),
         ]
         for figure in report.figures
@@ -117,11 +123,11 @@ def _grid(table: Table) -> Flowable:
     header = [
         _text(column.label, f"{style}_head") for column, style in zip(table.columns, styles, strict=True)
     ]
-    cells = words.rows_words(table)
+    cells = [[shortened(cell) for cell in row] for row in words.rows_words(table)]
     rows = [[_text(cell, style) for cell, style in zip(row, styles, strict=True)] for row in cells]
     widths = column_widths([[column.label for column in table.columns], *cells], styles, WIDTH)
     return Grid([header, *rows], colWidths=widths, repeatRows=1, style=TABLE_STYLE)
 
 
 def _text(text: str, style: str) -> Paragraph:
-    return Paragraph(escape(text_of(text)), STYLES[style])
+    return Paragraph(markup(text), STYLES[style])

@@ -7,11 +7,10 @@ from typing import Any
 
 from reportlab.lib.colors import HexColor
 from reportlab.lib.pagesizes import LETTER
-from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.pdfgen.canvas import Canvas
 
 from functions.generate_report import words
-from functions.generate_report.formats.pdf_text import text_of
+from functions.generate_report.formats.pdf_text import draw, shortened, width
 from functions.generate_report.model import Report
 
 MARGIN = 54  # points
@@ -40,9 +39,11 @@ class _Pages(Canvas):
         super().save()
 
     def _draw_foot(self, page: str) -> None:
-        self.setFont(_FONT, _SIZE)
         self.setFillColor(HexColor("#4b5563"))
-        self.drawString(MARGIN, _FOOT + _LEADING, _shortened(text_of(self._report.organization)))
+        draw(
+            self, (MARGIN, _FOOT + _LEADING), _in_one_line(shortened(self._report.organization)), _FONT, _SIZE
+        )
+        self.setFont(_FONT, _SIZE)
         self.drawString(MARGIN, _FOOT, words.made_words(self._report))
         self.drawRightString(LETTER[0] - MARGIN, _FOOT, page)
 
@@ -52,9 +53,9 @@ def pages_of(report: Report) -> Callable[..., Canvas]:
     return lambda *arguments, **options: _Pages(*arguments, report=report, **options)
 
 
-def _shortened(name: str) -> str:
-    if stringWidth(name, _FONT, _SIZE) <= _MOST_NAME:
+def _in_one_line(name: str) -> str:
+    if width(name, _FONT, _SIZE) <= _MOST_NAME:
         return name
-    while stringWidth(f"{name}…", _FONT, _SIZE) > _MOST_NAME:
+    while width(f"{name}…", _FONT, _SIZE) > _MOST_NAME:
         name = name[:-1]
     return f"{name.rstrip()}…"

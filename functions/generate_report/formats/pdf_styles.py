@@ -8,16 +8,17 @@ from typing import Any
 from reportlab.lib.colors import HexColor
 from reportlab.lib.enums import TA_RIGHT
 from reportlab.lib.styles import ParagraphStyle
-from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.platypus import TableStyle
 
-from functions.generate_report.formats.pdf_text import text_of
+from functions.generate_report.formats.pdf_text import width
 
 RULE = "#1f5fa8"
 _REGULAR, _BOLD = "Helvetica", "Helvetica-Bold"
 _INK, _QUIET, _LINE = HexColor("#111827"), HexColor("#4b5563"), HexColor("#e5e7eb")
 _CELL = 8.0  # points
 _PADDING = 10.0  # points: a cell's, on both sides
+_LEAST = 40.0  # points: a column of texts has at least so much
+_FIGURES = (15, 11, 8)  # points, the largest that fits its card
 
 
 def _style(name: str, size: float, *, bold: bool = False, **more: Any) -> ParagraphStyle:
@@ -38,7 +39,7 @@ STYLES = {
         _style("body", 10, textColor=_QUIET),
         _style("heading", 11.5, bold=True, spaceBefore=14, spaceAfter=5),
         _style("label", _CELL, textColor=_QUIET),
-        _style("figure", 15, bold=True),
+        *(_style(f"figure{size}", size, bold=True, leading=19.5) for size in _FIGURES),
         _style("cell", _CELL, splitLongWords=1),
         _style("number", _CELL, alignment=TA_RIGHT),
         _style("cell_head", _CELL, bold=True),
@@ -72,20 +73,32 @@ def card_style(cards: int, beside: int) -> TableStyle:
     return TableStyle([*boxes, *room, ("VALIGN", (0, 0), (-1, -1), "TOP")])
 
 
-def column_widths(rows: Sequence[Sequence[str]], styles: Sequence[str], width: float) -> list[float]:
-    """Numbers as wide as they are and dates too; texts share what is left by their longest."""
+def figure_style(figure: str, card: float) -> str:
+    """The style in which a figure fits on one line of a card so wide, if it fits at all."""
+    room = card - 2 * _PADDING
+    return f"figure{next((size for size in _FIGURES if width(figure, _BOLD, size) <= room), _FIGURES[-1])}"
+
+
+def column_widths(rows: Sequence[Sequence[str]], styles: Sequence[str], room: float) -> list[float]:
+    """Numbers as wide as they are and dates too; texts get what they want, the longest what is left."""
     wanted = [max(map(_width, column)) + _PADDING for column in zip(*rows, strict=True)]
-    if sum(wanted) <= width:
-        return [each * width / sum(wanted) for each in wanted]
+    if sum(wanted) <= room:
+        return [each * room / sum(wanted) for each in wanted]
     head = [max(map(_width, label.split())) + _PADDING for label in rows[0]]
     numbers = [
         max(least, *(_width(row[index]) + _PADDING for row in rows[1:])) for index, least in enumerate(head)
     ]
-    fixed = {index: numbers[index] for index, style in enumerate(styles) if style == "number"}
-    left = width - sum(fixed.values())
-    texts = sum(each for index, each in enumerate(wanted) if index not in fixed)
-    return [fixed.get(index, each * left / texts) for index, each in enumerate(wanted)]
+    widths = {index: numbers[index] for index, style in enumerate(styles) if style == "number"}
+    left = room - _LEAST * (len(wanted) - len(widths))
+    if sum(widths.values()) > left:  # then they break too
+        widths = {index: each * left / sum(widths.values()) for index, each in widths.items()}
+    texts = sorted((each, index) for index, each in enumerate(wanted) if index not in widths)
+    for number, (each, index) in enumerate(texts):
+        share = (room - sum(widths.values())) / (len(texts) - number)
+        # The last one takes all of it: it is the longest, and one of them is too long.
+        widths[index] = share if number == len(texts) - 1 else min(each, share)
+    return [widths[index] for index in range(len(wanted))]
 
 
 def _width(text: str) -> float:
-    return float(stringWidth(text_of(text), _BOLD, _CELL))
+    return width(text, _BOLD, _CELL)

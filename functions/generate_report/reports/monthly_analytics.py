@@ -19,7 +19,6 @@ _FIGURES = {
     "mails": "Mails sent",
 }
 _STEPS = (
-    ("first", "From", Unit.DATE),
     ("active_users", "Active users", Unit.COUNT),
     ("activities", "Activities", Unit.COUNT),
     ("listings_published", "Listings published", Unit.COUNT),
@@ -43,14 +42,21 @@ def read(sources: Sources) -> Content:
         figures=[*_figures(sources)],
         charts=[*_charts(sources, steps)],
         tables=[
-            table("steps", f"By {sources.period.step}", _STEPS, steps if _any(steps) else []),
+            table(
+                "steps", f"By {sources.period.step}", [_first(sources), *_STEPS], steps if _any(steps) else []
+            ),
             table("actions", "Most frequent activities", _ACTIONS, actions),
         ],
     )
 
 
+def _first(sources: Sources) -> tuple[str, str, Unit]:
+    """The column that says which step a row is."""
+    return ("first", sources.step_label, Unit.MONTH if sources.period.step == "month" else Unit.DATE)
+
+
 def _any(steps: list[Row]) -> bool:
-    return any(row[name] for row in steps for name, _label, unit in _STEPS if unit is Unit.COUNT)
+    return any(row[name] for row in steps for name, _label, _unit in _STEPS)
 
 
 def _figures(sources: Sources) -> Iterator[Figure]:

@@ -3,6 +3,7 @@ WITH step AS (
     SELECT first
     FROM generate_series(
         date_trunc(%(step)s, %(first)s::date::timestamp), %(last)s::date::timestamp, %(step_length)s::interval) AS first
+    WHERE first AT TIME ZONE %(time_zone)s < %(ends_at)s  -- what is to come is not nothing
 ), activity AS (
     SELECT date_trunc(%(step)s, occurred_at AT TIME ZONE %(time_zone)s) AS first, count(DISTINCT user_id) AS users, count(*) AS total
     FROM app.activity_logs

@@ -13,5 +13,6 @@ LEFT JOIN (
     WHERE organization_id = %(organization_id)s AND created_at >= %(starts_at)s AND created_at < %(ends_at)s
         AND (%(job_types)s::text[] IS NULL OR job_type = ANY(%(job_types)s))
 ) AS job ON job.first = step.first
+WHERE step.first AT TIME ZONE %(time_zone)s < %(ends_at)s  -- what is to come is not nothing
 GROUP BY step.first
 ORDER BY step.first

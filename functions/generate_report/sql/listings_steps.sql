@@ -3,6 +3,7 @@ WITH {homes}, step AS (
     SELECT first
     FROM generate_series(
         date_trunc(%(step)s, %(first)s::date::timestamp), %(last)s::date::timestamp, %(step_length)s::interval) AS first
+    WHERE first AT TIME ZONE %(time_zone)s < %(ends_at)s  -- what is to come is not nothing
 ), event AS (
     SELECT 'published' AS kind, published_at AS at FROM market
     UNION ALL

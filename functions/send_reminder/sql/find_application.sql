@@ -2,7 +2,8 @@
 -- are decided one after the other.
 SELECT
     application.id, application.applicant_id, listing.title AS listing_title, application.status,
-    application.created_at, application.expires_at, now() AS now,
+    application.created_at, CASE WHEN application.expires_at < '10000-01-01' THEN application.expires_at END AS expires_at,
+    now() AS now,
     application.reminders_ended_at IS NOT NULL AS reminders_ended,
     ARRAY(
         SELECT required.kind

@@ -259,7 +259,7 @@ def test_indexes_lead_to_what_is_old(clean: Cleaner) -> None:
     clean.connection.execute("ANALYZE")
     for table in tables.TABLES:
         rows = OldRows(table, table.days(Retention()) or 0, organization_id=None, archive=None)
-        explained = b"EXPLAIN " + rows._fill_in(deleting._DELETE).as_bytes(clean.connection)
+        explained = b"EXPLAIN " + rows._fill_in(deleting._DELETE, deleting.BATCH).as_bytes(clean.connection)
         plan = [row["QUERY PLAN"] for row in clean.connection.execute(explained, rows._values).fetchall()]
         if table.name not in {
             "job_batches",

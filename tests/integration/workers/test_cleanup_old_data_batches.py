@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from functions.cleanup_old_data import deleting
+from functions.cleanup_old_data import archive, deleting
 from infra.seed import Seeded
 from shared import database, dispatcher, fault_points
 from shared.database import Connection
@@ -198,6 +198,25 @@ def test_others_write_while_a_file_goes_up(
     assert written == [2, 3, 4, 5]
 
 
+def test_rows_that_are_too_much_for_one_batch_go_in_smaller_ones(
+    clean: Cleaner, logs: set[int], connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where payloads are large: a batch must not fail for its size, each day again, and nothing ever go."""
+    monkeypatch.setattr(deleting, "BATCH", 100)
+    monkeypatch.setattr(archive, "_LIMITS", b"SET LOCAL statement_timeout = '1s'")
+    connection.execute(
+        b"CREATE FUNCTION take_long() RETURNS trigger LANGUAGE plpgsql AS "
+        b"$$ BEGIN PERFORM pg_sleep(0.15); RETURN OLD; END $$"
+    )
+    connection.execute(
+        b"CREATE TRIGGER takes_long BEFORE DELETE ON app.activity_logs FOR EACH ROW EXECUTE FUNCTION take_long()"
+    )
+    job = clean.job(CleanupOldData(archive=True))
+    assert (job.status, told(job)) == ("completed", {"activity_logs": ROWS})
+    assert len(clean.archived("activity_logs")) == ROWS
+    assert old(clean) == set()
+
+
 def test_killed_between_the_file_and_the_commit(clean: Cleaner, logs: set[int]) -> None:
     job_id = dispatcher.enqueue(CleanupOldData(archive=True))
     row = clean.run.read(job_id)
@@ -266,3 +285,13 @@ def test_a_crash_leaves_what_was_deleted_deleted(
     assert old(clean) == set()
     assert Counter(row["id"] for row in clean.archived("activity_logs")) == Counter(logs)
     assert clean.ids("app.exports WHERE deleted_at IS NULL") == set()
+
+
+def test_a_second_run_finds_nothing_left(clean: Cleaner, logs: set[int], seeded: Seeded) -> None:
+    clean.add_file("exports", seeded.organization_id, 1)
+    first = clean.job(CleanupOldData(archive=True))
+    files = clean.files.keys()
+    assert clean.deliver(first.job_id) == 200  # a redelivery
+    second = clean.job(CleanupOldData(archive=True))
+    assert (told(second), clean.files.keys()) == ({}, files)
+    assert len(clean.ids("app.activity_logs")) == 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from statistics import median
 
 import pytest
@@ -34,6 +34,24 @@ def tokyo(run: Runner, files: Files, connection: Connection) -> Reporter:
 def first(run: Runner, files: Files, seeded: Seeded) -> Reporter:
     """Makes reports of the first of the seeded organizations."""
     return Reporter(run, files, seeded.organization_id)
+
+
+# --- what is to come ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("report_type", "chart"),
+    [("monthly-analytics", "active_users"), ("job-performance", "jobs"), ("listing-activity", "demand")],
+)
+def test_a_chart_ends_with_the_day_that_has_begun(first: Reporter, report_type: str, chart: str) -> None:
+    """A line must not fall to nothing for the days that are to come."""
+    today = datetime.now(UTC).date()
+    days = {"start_date": today - timedelta(days=3), "end_date": today + timedelta(days=9)}
+    first.report("revenue")  # so that there is a job
+    (values, *_others) = first.report(report_type, **days).chart(chart).values()
+    assert len(values) in {3, 4}  # the organization's day may be yesterday still
+    ahead = {"start_date": date(2090, 1, 1), "end_date": date(2090, 1, 31)}
+    assert chart not in [each["name"] for each in first.report(report_type, **ahead).content["charts"]]
 
 
 # --- revenue ------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import pytest
 
 from infra.seed import Seeded
 from shared.database import Connection
+from shared.emails.wording import money
 from shared.registry import JobType
 from tests.integration.workers.conftest import Runner
 from tests.integration.workers.stripe_events import (
@@ -161,6 +162,49 @@ def test_fractions_of_a_cent_are_rounded_in_the_sum(
     fine["price"]["unit_amount_decimal"] = "0.25"
     run(handler, stripe_event(CREATED, subscription(items={"data": [fine]})))
     assert subscription_row(connection)["amount"] == 250
+
+
+@pytest.mark.parametrize(
+    ("currency", "at_stripe", "amount", "words"),
+    [
+        ("usd", 14_700, 14_700, "$147.00"),
+        ("jpy", 14_700, 14_700, "¥14,700"),
+        ("kwd", 14_700, 14_700, "14.700 KWD"),
+        # Of these Stripe's smallest unit is not ISO 4217's.
+        ("isk", 14_700, 147, "147 ISK"),
+        ("ugx", 14_700, 147, "147 UGX"),
+        ("mga", 14_700, 1_470_000, "14,700.00 MGA"),
+    ],
+)
+def test_amounts_are_in_their_currencys_smallest_unit(
+    run: Runner,
+    handler: Any,
+    connection: Connection,
+    customer: str,
+    currency: str,
+    at_stripe: int,
+    amount: int,
+    words: str,
+) -> None:
+    begun = subscription(items={"data": [item(at_stripe, 1)]})
+    begun["items"]["data"][0]["price"]["currency"] = currency
+    amounts: dict[str, Any] = {"amount_due": at_stripe, "amount_remaining": at_stripe, "currency": currency}
+    run(handler, stripe_event(CREATED, begun))
+    run(handler, stripe_event("invoice.payment_failed", failed_invoice(**amounts)))
+    paid = paid_invoice(id="in_2", amount_due=at_stripe, amount_paid=at_stripe, currency=currency)
+    run(handler, stripe_event("invoice.paid", paid))
+    assert subscription_row(connection)["amount"] == amount
+    assert invoice_row(connection)["amount_due"] == amount
+    settled = one(connection, "invoices", "stripe_invoice_id", "in_2")
+    assert (settled["amount_due"], settled["amount_paid"]) == (amount, amount)
+    begin, fail = (job.payload["data"] for job in run.accepted(JobType.SEND_EMAIL))
+    assert begin["amount"] == fail["amount"] == amount
+    assert money(amount, currency.upper()).replace("\N{NO-BREAK SPACE}", " ") == words
+
+
+def test_an_invoice_of_no_customer_is_ignored(run: Runner, handler: Any, customer: str) -> None:
+    payload = stripe_event("invoice.paid", paid_invoice() | {"customer": None})
+    assert verdict(run(handler, payload)) == ("ignored", "it has no customer")
 
 
 def test_a_quarterly_subscription_is_written_and_no_mail_speaks_of_months(

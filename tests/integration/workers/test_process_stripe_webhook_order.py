@@ -237,6 +237,22 @@ def test_an_invoice_waits_for_its_subscription(stripe: Stripe, run: Runner, conn
     assert [len(rows) for rows in stripe.rows_after(customer, [begun])] == [1, 1]
 
 
+def test_what_waited_for_its_customer_is_applied_though_the_application_says_whose_it_is(
+    stripe: Stripe, connection: Connection
+) -> None:
+    customer = Customer(connection)
+    began = stripe_event(CREATED, subscription(customer.name))
+    stripe.rows_after(customer, [stripe_event("invoice.paid", paid_invoice(customer.name)), began])
+    connection.execute(
+        "UPDATE app.organizations SET stripe_customer_id = %s WHERE id = %s",
+        [customer.name, customer.organization_id],
+    )
+    another = stripe_event("invoice.finalized", invoice(customer.name), created=BEGAN - 1)
+    subscriptions, invoices = stripe.rows_after(customer, [another])
+    assert [row["status"] for row in subscriptions] == ["active"]
+    assert [(row["status"], row["of_plan"]) for row in invoices] == [("paid", "Team")]
+
+
 def test_metadata_on_the_subscription_does_without_a_checkout(stripe: Stripe, connection: Connection) -> None:
     customer = Customer(connection)
     named = subscription(customer.name, metadata={"organization_id": str(customer.organization_id)})

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from infra.seed import Seeded
+from shared import database, dispatcher
 from shared.database import Connection
+from shared.fault_points import Crash, FaultPoint, armed
 from shared.jobs.process_webhook import ProcessWebhook
 from shared.registry import JobType
 from shared.webhook_events import Processed
@@ -173,6 +175,24 @@ def test_stripes_events_are_handed_to_their_own_job(
         "ipAddress": None,
     }
     assert events(connection, "evt_1") == []  # the other job's
+
+
+@pytest.mark.parametrize("point", [FaultPoint.CLAIMED, FaultPoint.HANDLED, FaultPoint.COMPLETING])
+def test_a_crash_hands_an_event_of_stripe_over_once(
+    run: Runner, handler: Any, connection: Connection, point: FaultPoint
+) -> None:
+    payload = ProcessWebhook(
+        source="stripe", event="invoice.paid", event_id="evt_1", occurred_at=AT, data=STRIPE_OBJECT
+    )
+    job_id = dispatcher.enqueue(payload)
+    with armed(point), pytest.raises(Crash):
+        run.deliver(handler, job_id)
+    database.discard()
+    assert run.accepted(JobType.PROCESS_STRIPE_WEBHOOK) == []
+    connection.execute("UPDATE job_executions SET lease_expires_at = now() - interval '1 second'")
+    for _delivery in range(2):
+        assert run.deliver(handler, job_id) == 200
+    assert len(run.accepted(JobType.PROCESS_STRIPE_WEBHOOK)) == 1
 
 
 def test_what_is_no_event_of_stripe_is_a_dead_letter(run: Runner, handler: Any) -> None:

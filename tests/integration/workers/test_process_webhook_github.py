@@ -52,6 +52,11 @@ def github_event(event: str, data: dict[str, Any], **changes: Any) -> ProcessWeb
     return ProcessWebhook(**fields | changes)
 
 
+# As GitHub's schema also has it: not known yet whether it is merged; installed for an enterprise, which has no login.
+UNKNOWN_MERGE = PULL_REQUEST | {"pull_request": PULL_REQUEST["pull_request"] | {"merged": None}}  # type: ignore[operator]
+ENTERPRISE = INSTALLATION | {"installation": {"id": 4711, "account": {"slug": "acme-inc", "name": "Acme"}}}
+
+
 @pytest.fixture
 def handler(environment: pytest.MonkeyPatch) -> Any:
     return importlib.import_module("functions.process_webhook.handler").handler
@@ -103,8 +108,22 @@ def events(connection: Connection, event_id: str) -> list[dict[str, Any]]:
             ("installation", "4711"),
             {"account": "acme"},
         ),
+        (
+            "pull_request",
+            UNKNOWN_MERGE,
+            "github.pull_request.closed",
+            ("pull_request", "acme/website#12"),
+            {"merged": None},
+        ),
+        (
+            "installation",
+            ENTERPRISE,
+            "github.installation.created",
+            ("installation", "4711"),
+            {"account": "acme-inc"},
+        ),
     ],
-    ids=["push", "pull_request", "release", "installation"],
+    ids=["push", "pull_request", "release", "installation", "unknown merge", "enterprise"],
 )
 def test_githubs_events_become_activity(
     run: Runner,

@@ -17,6 +17,7 @@ from tests.integration.workers.conftest import Runner
 from tests.integration.workers.notifying import (
     confirmation,
     listening_mailbox,
+    prefer,
     reminder,
     result_of,
     rows_of,
@@ -118,8 +119,32 @@ def test_resend_down_is_tried_again(
 
     assert run.deliver(handler, job_id) == 500
     assert run.deliver(handler, job_id) == 503
-    assert rows_of(connection, job_id) == {}
+    assert rows_of(connection, job_id).keys() == {"in_app"}
     assert run.deliver(handler, job_id) == 200
+    assert len(mailbox.mails) == 1
+
+
+@pytest.mark.parametrize("channels", [["email", "in_app"], ["in_app", "email"]])
+def test_while_resend_is_down_the_other_channels_tell_already(
+    run: Runner,
+    handler: Any,
+    seeded: Seeded,
+    recipient: int,
+    connection: Connection,
+    mailbox: Mailbox,
+    channels: list[str],
+) -> None:
+    prefer(connection, recipient, channels=channels)
+    mailbox.fail_next(1, status=503)
+    job = run(handler, reminder(recipient), organization_id=seeded.organization_id)
+    assert job.status == "retrying"
+    rows = rows_of(connection, job.job_id)
+    assert {channel: row["status"] for channel, row in rows.items()} == {"in_app": "delivered"}
+
+    assert run.deliver(handler, job.job_id) == 200
+
+    after = rows_of(connection, job.job_id)
+    assert (after["email"]["status"], after["in_app"]["id"]) == ("sent", rows["in_app"]["id"])
     assert len(mailbox.mails) == 1
 
 

@@ -199,3 +199,21 @@ def test_after_a_crash_each_is_started_once(
 
     assert run.deliver(handler, job.job_id) == 200
     assert applications_of(first_reminders(run)) == sorted(due)
+
+
+def test_a_key_that_another_payload_holds_stops_no_other_reminder(
+    run: Runner, handler: Any, due: set[int], connection: Connection
+) -> None:
+    """As after a deploy that gave the payload another field, or after two accounts became one."""
+    first = min(due)
+    run(handler, CHECK)
+    connection.execute(
+        "UPDATE job_executions SET payload = payload || '{\"applicantId\": 1}', status = 'failed', error = 'no luck', "
+        "completed_at = now() WHERE job_type = 'send-reminder' AND payload ->> 'applicationId' = %s",
+        [str(first)],
+    )
+    connection.execute("DELETE FROM job_executions WHERE payload ->> 'applicationId' <> %s", [str(first)])
+    job = run(handler, CHECK)
+    assert (job.status, job.error) == ("completed", None)
+    assert job.result["started"] == len(due) - 1
+    assert applications_of(first_reminders(run)) == sorted(due)
