@@ -20,15 +20,15 @@ COMMA := ,
 INSTALL := $(BIN)/pip install --disable-pip-version-check --progress-bar off -q
 
 help: ## list the commands
-	@grep -hE '^[a-z][a-zA-Z-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z][a-zA-Z-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 setup: $(VENV)/.ready ## create .venv with everything a developer needs
 
-$(VENV)/.ready: tests/requirements.txt requirements.txt functions/generate_report/requirements.txt functions/send_email/requirements.txt functions/send_notification/requirements.txt infra/local/requirements.txt
+$(VENV)/.ready: tests/requirements.txt requirements.txt functions/generate_report/requirements.txt functions/receive_webhook/requirements.txt functions/send_email/requirements.txt functions/send_notification/requirements.txt infra/local/requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: set PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@echo "Setting up $(VENV), once; about a minute"
 	$(call step,virtual environment,$(PYTHON) -m venv $(VENV))
-	$(call step,packages of the product (1 of 3),$(INSTALL) -r requirements.txt -r functions/generate_report/requirements.txt -r functions/send_email/requirements.txt -r functions/send_notification/requirements.txt)
+	$(call step,packages of the product (1 of 3),$(INSTALL) -r requirements.txt -r functions/generate_report/requirements.txt -r functions/receive_webhook/requirements.txt -r functions/send_email/requirements.txt -r functions/send_notification/requirements.txt)
 	$(call step,packages of the local cloud$(COMMA) Postgres among them (2 of 3),$(INSTALL) -r infra/local/requirements.txt)
 	$(call step,packages that check and test (3 of 3),$(INSTALL) -r tests/requirements.txt)
 	@touch $@
@@ -41,6 +41,21 @@ dev: setup ## the local cloud, staying up; functions restart when their code cha
 
 shell: setup ## a Python prompt connected to the running make dev
 	@$(BIN)/python -m infra.local.shell
+
+# $(call send,source): one event, to make dev or to the receiver at URL, which SECRET is its sender's at.
+send = @$(BIN)/python -m infra.webhooks $(1) $(if $(TYPE),--type "$(TYPE)") $(if $(FILE),--file "$(FILE)") $(if $(URL),--url "$(URL)") $(if $(SECRET),--secret "$(SECRET)")
+
+stripe-event: setup ## send an event as Stripe does (TYPE=invoice.paid ORGANIZATION=1; URL= and SECRET= of a stack; FILE=body)
+	$(call send,stripe) $(if $(ORGANIZATION),--organization "$(ORGANIZATION)")
+
+resend-event: setup ## send an event as Resend does (TYPE=email.bounced TO=ada@example.com; URL=, SECRET=, FILE= as above)
+	$(call send,resend) $(if $(TO),--to "$(TO)")
+
+github-event: setup ## send an event as GitHub does (TYPE=push; URL=, SECRET=, FILE= as above)
+	$(call send,github)
+
+custom-event: setup ## send an event of a custom sender (NAME=accounting; URL=, SECRET=, FILE= as above)
+	$(call send,custom) $(if $(NAME),--type "$(NAME)")
 
 migrate: setup ## bring the database at DATABASE_URL up to date
 	@$(BIN)/python -m infra.migrations
@@ -86,6 +101,11 @@ DELIVERIES ?= 2000
 chaos: setup ## break everything at random moments and check the contract (DELIVERIES=2000, SEED=random, REPORT=file)
 	@$(BIN)/python -m tests.chaos --deliveries $(DELIVERIES) $(if $(SEED),--seed $(SEED)) $(if $(REPORT),--report $(REPORT))
 
+REQUESTS ?= 10000
+
+fuzz-webhooks: setup ## send the receiver random and mutated requests (REQUESTS=10000, SEED=random)
+	@$(BIN)/python -m tests.fuzz --requests $(REQUESTS) $(if $(SEED),--seed $(SEED))
+
 check: setup $(SAM_VENV)/.ready $(CHECKOV_VENV)/.ready ## check format, lint, types and the template
 	$(call step,format (make format mends it),$(BIN)/ruff format --check --quiet .)
 	$(call step,lint,$(BIN)/ruff check --quiet .)
@@ -105,6 +125,7 @@ TEMPLATES := template.yaml infra/observability.yaml
 UNWANTED_RULES := WS1000 WS1004 ES7000
 
 .PHONY: help setup demo dev shell migrate schedules deploy secrets doctor destroy sam-local event seed payload-key payload-key-use test test-pooler chaos check format
+.PHONY: stripe-event resend-event github-event custom-event fuzz-webhooks
 
 # ---- Building for Lambda ----------------------------------------------------------------------------------------
 # `sam build` calls build-SharedLayer and build-NameFunction below for the resources of those names in template.yaml.

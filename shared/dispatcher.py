@@ -198,11 +198,11 @@ def replay(
 
 
 @contextmanager
-def transaction(connection: C) -> Iterator[C]:
+def transaction(connection: C, *, publish_within: float | None = None) -> Iterator[C]:
     """A transaction on your own connection; jobs enqueued in it are published right after its commit.
 
     Rolled back, they never existed. Without this block (only `connection=`), they are published by the
-    next sweep, at most 75 s later.
+    next sweep, at most 75 s later; so is what QStash has not taken `publish_within` so many seconds.
 
         with dispatcher.transaction(connection):
             connection.execute("INSERT INTO users …")
@@ -214,7 +214,7 @@ def transaction(connection: C) -> Iterator[C]:
         connection.info.transaction_status is TransactionStatus.IDLE
     ):  # else this was a savepoint of a larger one
         reach(FaultPoint.COMMITTED)
-        relay.publish_written(outbox.take(connection))
+        relay.publish_written(outbox.take(connection), publish_within)
 
 
 # --- accepting ----------------------------------------------------------------------------------------------

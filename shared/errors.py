@@ -111,7 +111,7 @@ class PublishRejected(PosthasteError):
 
 
 class InvalidSignature(PosthasteError):
-    """A request was not signed by QStash for this URL and body. The reason is for our log only."""
+    """A request was not signed by who should have sent it, as it should be. The reason is for our log only."""
 
 
 class JobTimeout(BaseException):

@@ -30,6 +30,7 @@ class FaultPoint(StrEnum):
     PAYLOAD_KEPT = auto()  # a payload for a schedule's runs is in Postgres; no schedule names it
     SCHEDULED = auto()  # QStash has a schedule; payloads that it named before are not marked as removed
     UNSCHEDULED = auto()  # QStash has a schedule no more; its payloads are not marked as removed
+    EVENT_WRITTEN = auto()  # a received event and its job are written; neither is committed
 
     # Acting on jobs
     CANCELLED = auto()  # the job is cancelled; its message is not withdrawn

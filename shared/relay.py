@@ -89,8 +89,11 @@ def publish_accepted(
     return rejected
 
 
-def publish_written(job_ids: Sequence[UUID]) -> None:
-    """Publish jobs that a transaction wrote, if it committed them. Never raises: reconcile publishes what is left."""
+def publish_written(job_ids: Sequence[UUID], seconds: float | None = None) -> None:
+    """Publish jobs that a transaction wrote, if it committed them. Never raises: reconcile publishes what is left.
+
+    So is what QStash has not taken within `seconds`, where they are given.
+    """
     if not job_ids:
         return
     settings = DispatcherSettings.load()
@@ -101,7 +104,8 @@ def publish_written(job_ids: Sequence[UUID]) -> None:
         reach(FaultPoint.RESERVED)
         for job in written:
             reporting.enqueued(job.job_type, job.job_id)
-        publish_accepted(written, settings)
+        with publishing.within(seconds):
+            publish_accepted(written, settings)
     except (DatabaseUnavailable, psycopg.Error) as error:
         logger.error("not all published; reconcile will try again", extra={"reason": words(error)})
 

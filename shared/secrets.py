@@ -21,6 +21,10 @@ _SECRET_OF = {
     "QSTASH_NEXT_SIGNING_KEY": "QSTASH_SECRET_ARN",
     "RESEND_API_KEY": "RESEND_SECRET_ARN",
     "PAYLOAD_KEYS": "PAYLOAD_SECRET_ARN",
+    "STRIPE_WEBHOOK_SECRETS": "WEBHOOKS_SECRET_ARN",
+    "RESEND_WEBHOOK_SECRETS": "WEBHOOKS_SECRET_ARN",
+    "GITHUB_WEBHOOK_SECRETS": "WEBHOOKS_SECRET_ARN",
+    "CUSTOM_WEBHOOKS": "WEBHOOKS_SECRET_ARN",
     "ZILLOW_ENDPOINT": "SYNDICATION_SECRET_ARN",
     "ZILLOW_API_KEY": "SYNDICATION_SECRET_ARN",
     "APARTMENTS_ENDPOINT": "SYNDICATION_SECRET_ARN",
@@ -82,7 +86,7 @@ def find(name: str) -> str | None:
     entry = _entries(arn).get(name)
     if not entry and refresh():  # an operator may have filled it in since
         entry = _entries(arn).get(name)
-    return str(entry) if entry else None
+    return _text(entry) if entry else None
 
 
 def refresh() -> bool:
@@ -112,7 +116,12 @@ def _entry(arn: str, name: str) -> str:
     entry = _entries(arn).get(name)
     if not entry:
         raise SecretUnavailable(f"secret {arn} has no entry {name}: add it to the secret's JSON")
-    return str(entry)
+    return _text(entry)
+
+
+def _text(entry: Any) -> str:
+    """An entry as a variable would hold it: what is JSON in a secret need not be quoted once more."""
+    return json.dumps(entry) if isinstance(entry, dict | list) else str(entry)
 
 
 def _entries(arn: str) -> dict[str, Any]:

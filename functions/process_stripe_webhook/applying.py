@@ -12,25 +12,15 @@ from functions.process_stripe_webhook import customers, invoices, subscriptions
 from functions.process_stripe_webhook.stripe_objects import Checkout, Invoice, StripeObject, Subscription
 from shared.database import Connection
 from shared.envelope import problems
-from shared.jobs.process_stripe_webhook import ProcessStripeWebhook
+from shared.jobs.process_stripe_webhook import (
+    CHECKOUT,
+    INVOICE_EVENTS,
+    SUBSCRIPTION_EVENTS,
+    ProcessStripeWebhook,
+)
 from shared.webhook_events import Ignored, InvalidEvent, Processed
 
 Read = TypeVar("Read", bound=StripeObject)
-
-CHECKOUT = "checkout.session.completed"
-# Of one object's events in the same second the later one here counts.
-SUBSCRIPTION_EVENTS = (
-    "customer.subscription.created",
-    "customer.subscription.updated",
-    "customer.subscription.deleted",
-)
-INVOICE_EVENTS = (
-    "invoice.finalized",
-    "invoice.payment_failed",
-    "invoice.marked_uncollectible",
-    "invoice.voided",
-    "invoice.paid",
-)
 
 
 def apply_event(connection: Connection, event: ProcessStripeWebhook) -> Processed | Ignored:

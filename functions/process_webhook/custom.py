@@ -12,6 +12,7 @@ event can never be applied; any other exception means another attempt.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from psycopg.types.json import Jsonb
 
@@ -50,22 +51,29 @@ def apply_custom_event(connection: Connection, job: Job[ProcessWebhook]) -> Proc
     return handler(connection, job)
 
 
+def content_of(job: Job[ProcessWebhook]) -> dict[str, Any]:
+    """What the event is about: `data` of a body after the Standard Webhooks specification, else all of the body."""
+    data = job.payload.data.get("data")
+    return data if isinstance(data, dict) else job.payload.data
+
+
 @on("invoice.imported")
 def log_import(connection: Connection, job: Job[ProcessWebhook]) -> Processed | Ignored:
     """An example: an accounting system has taken over an invoice, which becomes activity of the job's organization."""
-    number = job.payload.data.get("number")
+    invoice = content_of(job)
+    number = invoice.get("number")
     if not isinstance(number, str) or not number:
         raise InvalidEvent("number: an imported invoice has one, as text")
     values = {
         "organization_id": job.organization_id,
         "number": number,
         "source": job.payload.sender,
-        "data": Jsonb(job.payload.data),
+        "data": Jsonb(invoice),
         "occurred_at": job.payload.occurred_at or job.created_at,
     }
     logged = connection.execute(_LOG_IMPORT, values).rowcount == 1
     return (
         Processed()
         if logged
-        else Ignored("nobody knows whose invoice this is: enqueue it with organization_id")
+        else Ignored("nobody knows whose invoice this is: its sender is set up without organization_id")
     )

@@ -1,4 +1,4 @@
-"""GitHub's events become the activity of an organization: the job's, so whoever received one must know whose it is."""
+"""GitHub's events become the activity of an organization: the job's, else the one that the event's account is."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from shared.worker import Job
 
 _SQL = Path(__file__).parent / "sql"
 _FIND_ORGANIZATION = (_SQL / "find_organization.sql").read_bytes()
+_FIND_BY_ACCOUNT = (_SQL / "find_github_organization.sql").read_bytes()
 _LOG = (_SQL / "log_activity.sql").read_bytes()
 
 Action = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=100)]
@@ -87,6 +88,29 @@ class _InstallationEvent(BaseModel):
     sender: _Account | None = None
 
 
+class _Owner(BaseModel):
+    """An account by GitHub's id for it: a login may be given up, and taken by somebody else."""
+
+    id: int = Field(ge=1, lt=2**63)
+    login: str = Field(max_length=100)
+
+
+class _Installed(BaseModel):
+    account: _Owner | None = None  # only in the events about the installation itself
+
+
+class _Owned(BaseModel):
+    owner: _Owner | None = None
+
+
+class _Places(BaseModel):
+    """Where an event may say whose it is."""
+
+    installation: _Installed | None = None
+    organization: _Owner | None = None
+    repository: _Owned | None = None
+
+
 Activity = dict[str, Any]
 
 
@@ -132,18 +156,41 @@ def apply_github_event(connection: Connection, job: Job[ProcessWebhook]) -> Proc
     read = _READ.get(job.payload.event)
     if read is None:
         return Ignored(f"{job.payload.event} is no activity")
-    if job.organization_id is None:
-        return Ignored("nobody knows whose event this is: enqueue it with organization_id")
-    activity = _read(read, job.payload.data)
-    if connection.execute(_FIND_ORGANIZATION, {"id": job.organization_id}).fetchone() is None:
-        return Ignored("there is no such organization")
-    values = activity | {
-        "organization_id": job.organization_id,
+    owner = _owner(connection, job)
+    if isinstance(owner, Ignored):
+        return owner
+    values = _read(read, job.payload.data) | {
+        "organization_id": owner,
         "external_id": job.payload.event_id or str(job.id),
         "occurred_at": job.payload.occurred_at or job.created_at,
     }
     connection.execute(_LOG, values)
     return Processed()
+
+
+def _owner(connection: Connection, job: Job[ProcessWebhook]) -> int | Ignored:
+    if job.organization_id is not None:
+        found = connection.execute(_FIND_ORGANIZATION, {"id": job.organization_id}).fetchone()
+        return job.organization_id if found else Ignored("there is no such organization")
+    account = _account(job.payload.data)
+    if account is None:
+        return Ignored("nobody knows whose event this is: it names no account, and was enqueued without one")
+    found = connection.execute(_FIND_BY_ACCOUNT, {"account_id": account.id}).fetchone()
+    if found is None:
+        return Ignored(f"no organization is the GitHub account {account.login} (id {account.id})")
+    owner: int = found["id"]
+    return owner
+
+
+def _account(data: dict[str, Any]) -> _Owner | None:
+    """Whose repository or installation it is."""
+    try:
+        places = _Places.model_validate(data)
+    except ValidationError:
+        return None
+    if places.installation is not None and places.installation.account is not None:
+        return places.installation.account
+    return places.organization or (places.repository.owner if places.repository else None)
 
 
 def _read(read: Callable[[dict[str, Any]], Activity], data: dict[str, Any]) -> Activity:

@@ -30,6 +30,7 @@ from infra.local.qstash import QStashServer
 from infra.migrations import MigrationError, migrate
 from infra.payload_keys import new_entry
 from infra.template import ROOT, Template
+from infra.webhooks import LOCAL_SECRETS
 
 DATABASE = "posthaste"
 RECONCILE_SECONDS = 60.0
@@ -162,6 +163,11 @@ class LocalCloud:
         """A function's variables here, by its endpoint's name."""
         return self._variables[function]
 
+    @property
+    def webhooks_url(self) -> str:
+        """Where other systems send their events, without a trailing slash: `/stripe`, `/resend` … come after it."""
+        return self.functions.url("receive-webhook")
+
     def __enter__(self) -> Self:
         self._background.__enter__()
         try:
@@ -245,6 +251,7 @@ class LocalCloud:
             "ResendSecret": {"RESEND_API_KEY": "re_local"},
             "PayloadSecret": {"PAYLOAD_KEYS": self._payload_keys},
             "SyndicationSecret": self.platforms.environment,
+            "WebhooksSecret": LOCAL_SECRETS,
         }
         return {
             name: self.aws.create_secret(f"{self.stack}-{name}", secret) for name, secret in entries.items()

@@ -1,6 +1,6 @@
 """`make demo`: the whole system on this machine, from `enqueue` to what the jobs make, once.
 
-Eight mails, and one of each other job on seeded data. Exit code 0 when everything that it claims is where it says.
+Eight mails, one of each other job on seeded data, and what other systems send over HTTP. Exit code 0 when everything that it claims is where it says.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from infra.local.cloud import LocalCloud, LocalCloudError
 from infra.local.console import end_on_sigterm, fail, out, up
 from infra.local.demonstration.mails import mails
 from infra.local.demonstration.rows import Rows
-from infra.local.demonstration.scene import DemoError, Scene, Shown, require, shown
+from infra.local.demonstration.scene import DemoError, Received, Scene, Shown, require, shown
+from infra.local.demonstration.webhooks import send, webhooks
 from infra.local.demonstration.workers import workers
 from infra.seed import Seeded, SeedError, seed
 from infra.template import ROOT
@@ -106,10 +107,12 @@ def _store_expired_export(cloud: LocalCloud, connection: psycopg.Connection, see
 def _demonstrate(scene: Scene) -> None:
     rows = Rows.from_now_on(scene.cloud.database_url)
     out.print(
-        "Enqueueing eight mails and one of each other job; the last mail is made to fail twice",
+        "Enqueueing eight mails and one of each other job (the last mail is made to fail twice), and sending webhooks",
         soft_wrap=True,
     )
-    acts = [Shown(act, _enqueue(act.request)) for act in [*mails(scene), *workers(scene)]]
+    acts = [
+        Shown(act, _begin(scene, act.request)) for act in [*mails(scene), *workers(scene), *webhooks(scene)]
+    ]
     try:
         _watch(scene, acts)
     finally:
@@ -121,7 +124,9 @@ def _demonstrate(scene: Scene) -> None:
     _tell(scene, acts)
 
 
-def _enqueue(request: JobRequest) -> UUID:
+def _begin(scene: Scene, request: JobRequest | Received) -> UUID:
+    if isinstance(request, Received):
+        return send(scene, request)
     return enqueue(**{field.name: getattr(request, field.name) for field in fields(request)})
 
 

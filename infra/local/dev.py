@@ -98,6 +98,7 @@ def _introduce(cloud: LocalCloud) -> None:
         "QStash": cloud.qstash.url,
         "Postgres": cloud.database_url,
         "AWS": cloud.aws.url,
+        "webhooks": cloud.webhooks_url,
     }
     for name, url in (shown | cloud.endpoints).items():
         out.print(f"  {name:<16} [link={url}]{url}[/link]", soft_wrap=True)
@@ -105,6 +106,8 @@ def _introduce(cloud: LocalCloud) -> None:
         "\nIn another terminal, [bold]make shell[/] opens a Python prompt:\n"
         "  >>> from shared.emails import WelcomeData, enqueue_welcome\n"
         '  >>> enqueue_welcome("ada@example.com", WelcomeData(name="Ada"))\n'
+        "or send an event as Stripe, Resend, GitHub or a sender of your own would:\n"
+        "  make stripe-event TYPE=checkout.session.completed\n"
         "Functions restart when their code changes. Ctrl-C stops everything.\n"
     )
 

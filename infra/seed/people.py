@@ -7,6 +7,8 @@ from datetime import time, timedelta
 from infra.seed.tenant import Person, Tenant, slug_of
 from infra.seed.words import FIRM_KINDS, FIRM_NAMES
 
+_FIRST_GITHUB_ACCOUNT = 90_000_000
+
 
 def add_people(tenant: Tenant) -> None:
     """The organization, three to eight members, one to three agents of whom all but one sign in."""
@@ -48,6 +50,7 @@ def _add_organization(tenant: Tenant) -> None:
         slug=tenant.slug,
         time_zone=tenant.metro.time_zone,
         stripe_customer_id=tenant.code("cus_", 14),
+        github_account_id=_FIRST_GITHUB_ACCOUNT + tenant.number,
         created_at=tenant.founded_at,
         updated_at=tenant.founded_at,
     )

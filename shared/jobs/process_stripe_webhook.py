@@ -10,6 +10,21 @@ from pydantic import Field, IPvAnyAddress, StringConstraints
 from shared.envelope import Payload
 from shared.registry import JobType
 
+CHECKOUT = "checkout.session.completed"
+# Of one object's events in the same second the later one here counts.
+SUBSCRIPTION_EVENTS = (
+    "customer.subscription.created",
+    "customer.subscription.updated",
+    "customer.subscription.deleted",
+)
+INVOICE_EVENTS = (
+    "invoice.finalized",
+    "invoice.payment_failed",
+    "invoice.marked_uncollectible",
+    "invoice.voided",
+    "invoice.paid",
+)
+HANDLED = frozenset({CHECKOUT, *SUBSCRIPTION_EVENTS, *INVOICE_EVENTS})
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[!-~]+$")]
 
 

@@ -1,6 +1,6 @@
 """Hands messages to QStash through its SDK, which is told not to wait: the outbox is what retries."""
 
-from shared.publishing.client import close
+from shared.publishing.client import close, within
 from shared.publishing.given_up import DeadLetters, dead_letters
 from shared.publishing.messages import default_options, schedule_message
 from shared.publishing.schedules import act_on_schedule, list_schedules, put_schedule
@@ -20,4 +20,5 @@ __all__ = [
     "put_schedule",
     "schedule_message",
     "withdraw",
+    "within",
 ]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import httpx
@@ -19,6 +22,7 @@ from shared.settings import DispatcherSettings
 _TIMEOUT = httpx.Timeout(5.0, connect=2.0)  # seconds; the SDK's own read timeout is 600
 _lock = threading.Lock()  # reconcile publishes from several threads
 _clients: dict[tuple[str, str, int], QStash] = {}
+_ends_at = ContextVar("_ends_at", default=math.inf)  # of time.monotonic
 
 
 class NotFound(Exception):
@@ -35,7 +39,8 @@ def sdk(settings: DispatcherSettings) -> QStash:
             # The SDK has no setting for the timeout, and its errors carry no status: both are put in here.
             client.http._client.close()  # noqa: SLF001
             client.http._client = httpx.Client(  # noqa: SLF001
-                timeout=_TIMEOUT, event_hooks={"response": [_raise_rejected]}
+                timeout=_TIMEOUT,
+                event_hooks={"request": [_cut_short], "response": [_raise_rejected]},
             )
             _clients[key] = client
         return _clients[key]
@@ -48,6 +53,16 @@ def call(settings: DispatcherSettings, ask: Callable[[HttpClient], Any]) -> Any:
     except (httpx.NetworkError, httpx.RemoteProtocolError):
         # A kept connection that died while the process was frozen; the deduplication ids make a repeat harmless.
         return ask(sdk(settings).http)
+
+
+@contextmanager
+def within(seconds: float | None) -> Iterator[None]:
+    """Give the calls of QStash in this block so long, all together: the last one is cut short. None: as long as it takes."""
+    kept = _ends_at.set(math.inf if seconds is None else time.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _ends_at.reset(kept)
 
 
 def close() -> None:
@@ -70,6 +85,19 @@ def failing_as_publish_failed(settings: DispatcherSettings) -> Iterator[None]:
         raise PublishFailed(
             f"QStash at {settings.qstash_url}: {str(error) or type(error).__name__}"
         ) from error
+
+
+class _TimeLeft(dict[str, float]):
+    """A request's time-outs by step (connect, write, read), each cut to what is left when it begins."""
+
+    def get(self, step: str, default: Any = None) -> Any:
+        """Seconds for this step; httpcore asks before each."""
+        return max(min(super().get(step, default), _ends_at.get() - time.monotonic()), 0.001)
+
+
+def _cut_short(request: httpx.Request) -> None:
+    if _ends_at.get() < math.inf:
+        request.extensions["timeout"] = _TimeLeft(request.extensions["timeout"])
 
 
 def _raise_rejected(response: httpx.Response) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.webhooks import LOCAL_SECRETS
 from tests.artifact.template import ROOT, TEMPLATE, Function, sample_environment
 
 # What no function may load when it starts, each 90 to 340 ms of CPU where all a worker needs takes 230. Powertools
@@ -37,6 +38,7 @@ TABLE = {
     "process_webhook": (set[str](), DEAR | MAIL | CLIENTS),
     "process_stripe_webhook": (set[str](), DEAR | MAIL | CLIENTS),
     "record_failure": (set[str](), DEAR | MAIL),
+    "receive_webhook": ({"qstash"}, DEAR | MAIL | {"standardwebhooks"}),
     "provision":              ({"qstash", "httpx"}, DEAR | MAIL),
     "reconcile":      (set[str](), DEAR | MAIL),
 }  # fmt: skip
@@ -69,6 +71,39 @@ def test_function_loads_what_its_list_says(folder: str) -> None:
     assert unwanted & loaded == set()
 
 
+#             must load                  must not load
+SOURCES = {
+    "/github":            (set[str](),          {"stripe", "standardwebhooks", "requests"}),
+    "/resend":            ({"standardwebhooks"}, {"stripe", "requests"}),
+    "/custom/accounting": ({"standardwebhooks"}, {"stripe", "requests"}),
+    "/stripe":            ({"stripe"},          {"standardwebhooks"}),
+}  # fmt: skip
+
+RECEIVER = """
+import json, os, sys
+from functions.receive_webhook.handler import handler
+
+class Context:
+    aws_request_id = "1"
+
+with open("{event}") as file:
+    event = json.load(file)
+print(handler(event | {{"rawPath": "{path}"}}, Context())["statusCode"], file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize("path", SOURCES)
+def test_a_received_event_pays_for_its_own_source_only(path: str, tmp_path: Path) -> None:
+    """The event is a ping of GitHub's, which is answered; elsewhere it is refused once all is loaded that it takes."""
+    event = ROOT / "infra" / "events" / "receive-webhook.json"
+    (tmp_path / "receiver.py").write_text(RECEIVER.format(event=event, path=path))
+    needed, unwanted = SOURCES[path]
+    loaded, said = _run("receiver", FUNCTIONS["receive_webhook"], tmp_path, **LOCAL_SECRETS)
+    assert said.splitlines()[-1] == ("200" if path == "/github" else "401")
+    assert needed - loaded == set()
+    assert (unwanted | DEAR - {"stripe"}) & loaded == set()
+
+
 def test_bare_worker_loads_nothing_dear(tmp_path: Path) -> None:
     (tmp_path / "bare_worker.py").write_text(BARE_WORKER)
     loaded = _loaded("bare_worker", FUNCTIONS["send_email"], tmp_path)
@@ -78,14 +113,23 @@ def test_bare_worker_loads_nothing_dear(tmp_path: Path) -> None:
 
 def _loaded(module: str, function: Function, *folders: Path) -> set[str]:
     """The modules that a fresh interpreter holds after importing one."""
-    environment = sample_environment(function) | {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": os.pathsep.join(map(str, (ROOT, *folders))),
-    }
+    return _run(module, function, *folders)[0]
+
+
+def _run(module: str, function: Function, *folders: Path, **more: str) -> tuple[set[str], str]:
+    """The modules that a fresh interpreter holds after importing one, and what it has complained of."""
+    environment = (
+        sample_environment(function)
+        | more
+        | {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": os.pathsep.join(map(str, (ROOT, *folders))),
+        }
+    )
     program = f"import {module}, json, sys; print(json.dumps(list(sys.modules)))"
     command = [sys.executable, "-B", "-c", program]
     result = subprocess.run(
         command, env=environment, cwd="/", capture_output=True, text=True, check=False, timeout=60
     )
     assert result.returncode == 0, result.stderr
-    return set(json.loads(result.stdout.splitlines()[-1]))
+    return set(json.loads(result.stdout.splitlines()[-1])), result.stderr

@@ -22,6 +22,7 @@ EVENTS = {path.stem for path in (ROOT / "infra" / "events").glob("*.json")}
 JOBS = {config.type.module: config for config in REGISTRY.values()}
 WORKERS = {function.folder: function for function in FUNCTIONS.values() if function.folder in JOBS}
 URLS = {name: function for name, function in FUNCTIONS.items() if "FunctionUrlConfig" in function.properties}
+FOR_SENDERS = {"ReceiveWebhookFunction"}  # called by other systems, and never by QStash
 
 each_function = pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS)
 each_worker = pytest.mark.parametrize(
@@ -93,10 +94,18 @@ def test_function_logs_to_its_own_group_which_outlives_the_stack(function: Funct
 
 def test_producers_find_each_url_under_its_name() -> None:
     wanted = {
-        function.folder.replace("_", "-"): f"${{{name}Url.FunctionUrl}}" for name, function in URLS.items()
+        function.folder.replace("_", "-"): f"${{{name}Url.FunctionUrl}}"
+        for name, function in URLS.items()
+        if name not in FOR_SENDERS
     }
     assert {**TEMPLATE.endpoints} == wanted
     assert {function.folder for function in WORKERS.values()} <= {each.folder for each in URLS.values()}
+
+
+def test_senders_learn_their_url_from_the_stacks_output() -> None:
+    outputs = [json.dumps(output["Value"]) for output in TEMPLATE.body["Outputs"].values()]
+    for name in FOR_SENDERS:
+        assert json.dumps({"Fn::GetAtt": [f"{name}Url", "FunctionUrl"]}) in outputs
 
 
 @each_function
@@ -151,6 +160,7 @@ def test_anyone_may_call_a_url_and_only_the_url(name: str, translated: dict[str,
         ("ScheduleTimeZone", ["UTC", "Europe/Paris", "Etc/GMT+3"], ["", "+01:00", "Europe Paris"]),
         ("AlarmEmail", ["", "ops@example.com"], ["ops", "ops@", "a b@example.com"]),
         ("ReservedConcurrency", ["", "5", "20", "1000"], ["0", "1", "4", "05", "-5", "many"]),
+        ("WebhookConcurrency", ["", "1", "20", "1000"], ["0", "05", "-5", "many"]),
         ("SubnetIds", ["", "subnet-0a1b2c3d4e5f60718"], ["10.0.0.0/24", "subnet-", "sg-0a1b2c3d"]),
         ("SecurityGroupIds", ["", "sg-0a1b2c3d4e5f60718"], ["default", "sg-", "subnet-0a1b2c3d"]),
     ],
@@ -176,13 +186,20 @@ def test_concurrency_and_the_vpc_are_the_accounts_and_the_default_ones_until_som
     common = TEMPLATE.body["Globals"]["Function"]
     unset = {"Ref": "AWS::NoValue"}
     assert common["ReservedConcurrentExecutions"]["Fn::If"][2] == common["VpcConfig"]["Fn::If"][2] == unset
-    for name in ("ReservedConcurrency", "SubnetIds", "SecurityGroupIds"):
+    for name in ("ReservedConcurrency", "WebhookConcurrency", "SubnetIds", "SecurityGroupIds"):
         assert TEMPLATE.parameters[name]["Default"] == ""
     for function in FUNCTIONS.values():
-        assert (
-            not {"VpcConfig", "ReservedConcurrentExecutions"}
-            & TEMPLATE.resources[function.resource]["Properties"].keys()
-        )
+        own = {"VpcConfig", "ReservedConcurrentExecutions"} & TEMPLATE.resources[function.resource][
+            "Properties"
+        ].keys()
+        assert own == ({"ReservedConcurrentExecutions"} if function.resource in FOR_SENDERS else set())
+    receivers = FUNCTIONS["ReceiveWebhookFunction"].properties["ReservedConcurrentExecutions"]
+    asked_for = {"Ref": "WebhookConcurrency"}
+    assert receivers["Fn::If"] == [
+        "HasWebhookConcurrency",
+        asked_for,
+        common["ReservedConcurrentExecutions"],
+    ]
 
 
 # --- limits --------------------------------------------------------------------------------------------------

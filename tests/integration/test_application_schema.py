@@ -17,7 +17,7 @@ from tests.conftest import with_database
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 UNKNOWN = 2**40  # no row has this id
-OWN = ("0006_application.sql", "0007_rentals.sql")
+OWN = ("0006_application.sql", "0007_rentals.sql", "0008_github_accounts.sql")
 
 Database = psycopg.Connection[Any]
 
@@ -76,6 +76,11 @@ UPDATES: list[tuple[str, str, str] | tuple[str, str, str, str]] = [
         "organizations",
         "organizations_stripe_customer_id_key",
         "stripe_customer_id = (SELECT stripe_customer_id FROM app.organizations WHERE id = 2)",
+    ),
+    (
+        "organizations",
+        "organizations_github_account_id_key",
+        "github_account_id = (SELECT github_account_id FROM app.organizations WHERE id = 2)",
     ),
     ("memberships", "role_is_known", "role = 'king'", "user_id = 1"),
     ("memberships", "memberships_organization_id_fkey", f"organization_id = {UNKNOWN}", "role = 'member'"),

@@ -15,6 +15,7 @@ from infra.local.cloud import LocalCloud
 from infra.local.mailbox.mails import Mail
 from infra.seed import Seeded
 from infra.template import ROOT
+from infra.webhooks import Request
 from shared.job_request import JobRequest
 from shared.rows import Execution
 
@@ -62,11 +63,19 @@ class Scene:
 
 
 @dataclass(frozen=True, slots=True)
+class Received:
+    """An event that another system sends over HTTP; `event_id` is its id there."""
+
+    request: Request
+    event_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Act:
-    """One job of the demonstration. `made` looks for what it made and says where; it raises DemoError if it is not there."""
+    """One job of the demonstration, enqueued here or by the receiver. `made` looks for what it made and says where; it raises DemoError if it is not there."""
 
     title: str
-    request: JobRequest
+    request: JobRequest | Received
     made: Callable[[Scene, Execution], str]
     attempts: int = 1
 

@@ -1,8 +1,8 @@
-"""One of each other job, on the seeded organization's data."""
+"""One of each other job that an application enqueues, on the seeded organization's data."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date
 
 from infra.local.demonstration.scene import Act, Scene, in_words, plural, require, shown
 from shared.envelope import Payload
@@ -11,8 +11,6 @@ from shared.jobs.cleanup_old_data import CleanupOldData
 from shared.jobs.crm_match import CrmMatch
 from shared.jobs.export_data import EntityType, ExportData
 from shared.jobs.generate_report import GenerateReport, ReportFormat, ReportType
-from shared.jobs.process_stripe_webhook import ProcessStripeWebhook
-from shared.jobs.process_webhook import ProcessWebhook, WebhookSource
 from shared.jobs.send_notification import (
     AdverseAction,
     ConsumerReportingAgency,
@@ -23,7 +21,6 @@ from shared.jobs.send_reminder import ReminderType, SendReminder
 from shared.jobs.syndicate_listing import Platform, SyndicateListing
 from shared.rows import Execution
 
-_BOUNCING = "gone@example.com"
 _PLATFORMS = [Platform.ZILLOW, Platform.CRAIGSLIST, Platform.REALTOR]
 
 
@@ -44,13 +41,6 @@ def workers(scene: Scene) -> list[Act]:
     return [
         Act("activity log as CSV", request(export), _exported),
         Act("last month's revenue as PDF", request(report), _reported),
-        Act("GitHub push", request(_push()), _in_activity_log),
-        Act("Resend bounce", request(_bounce()), _suppressed),
-        Act(
-            "Stripe: what was due is paid",
-            request(_subscription_active_again(scene)),
-            _subscription_brought_up_to_date,
-        ),
         Act("whatever is past its retention", request(CleanupOldData()), _cleaned_up),
         Act(
             f"a home on {in_words(_PLATFORMS)}",
@@ -67,81 +57,7 @@ def workers(scene: Scene) -> list[Act]:
     ]
 
 
-# --- what comes in ------------------------------------------------------------------------------------------
-
-
-def _push() -> ProcessWebhook:
-    commit = {
-        "id": "9f2c1e7d4b8a6053c1d2e3f4a5b6c7d8e9f00112",
-        "message": "Show the deposit on every listing",
-        "url": "https://github.com/acme/website/commit/9f2c1e7d",
-        "author": {"name": "Grace Hopper", "username": "grace"},
-    }
-    data = {
-        "ref": "refs/heads/main",
-        "after": commit["id"],
-        "repository": {"id": 1, "full_name": "acme/website", "html_url": "https://github.com/acme/website"},
-        "pusher": {"name": "grace"},
-        "sender": {"login": "grace", "id": 1},
-        "commits": [commit],
-        "head_commit": commit,
-    }
-    return ProcessWebhook(source=WebhookSource.GITHUB, event="push", data=data, event_id="demo-delivery-1")
-
-
-def _bounce() -> ProcessWebhook:
-    now = datetime.now(UTC).isoformat()
-    data = {
-        "email_id": "5f6d8e1c-0b6e-4c0a-9d5b-3a1f2e4d5c6b",
-        "from": "Acme <hello@example.com>",
-        "to": [_BOUNCING],
-        "subject": "Welcome to Acme",
-        "created_at": now,
-        "bounce": {"type": "Permanent", "subType": "General", "message": "there is no such mailbox"},
-    }
-    body = {"type": "email.bounced", "created_at": now, "data": data}
-    return ProcessWebhook(
-        source=WebhookSource.RESEND, event="email.bounced", data=body, event_id="demo-bounce-1"
-    )
-
-
-def _subscription_active_again(scene: Scene) -> ProcessStripeWebhook:
-    (row,) = scene.rows(
-        "SELECT s.stripe_subscription_id, o.stripe_customer_id, s.amount, lower(s.currency) AS currency,"
-        " s.billing_interval, s.started_at, s.current_period_start, s.current_period_end, s.plan"
-        " FROM app.subscriptions s JOIN app.organizations o ON o.id = s.organization_id WHERE s.id = %s",
-        scene.seeded.past_due_subscription_id,
-    )
-    period = {
-        "current_period_start": int(row["current_period_start"].timestamp()),
-        "current_period_end": int(row["current_period_end"].timestamp()),
-    }
-    price = {
-        "id": "price_demo",
-        "nickname": row["plan"],
-        "unit_amount": row["amount"],
-        "currency": row["currency"],
-        "recurring": {"interval": row["billing_interval"], "interval_count": 1},
-    }
-    subscription = {
-        "id": row["stripe_subscription_id"],
-        "object": "subscription",
-        "customer": row["stripe_customer_id"],
-        "status": "active",
-        "currency": row["currency"],
-        "cancel_at_period_end": False,
-        "start_date": int(row["started_at"].timestamp()),
-        "created": int(row["started_at"].timestamp()),
-        "metadata": {},
-        "items": {"object": "list", "data": [{"id": "si_demo", "quantity": 1, "price": price, **period}]},
-        **period,
-    }
-    return ProcessStripeWebhook(
-        event_type="customer.subscription.updated",
-        event_id="evt_demo_1",
-        created=int(datetime.now(UTC).timestamp()),
-        event_data=subscription,
-    )
+# --- what is asked for ----------------------------------------------------------------------------------------
 
 
 def _adverse_action(scene: Scene) -> SendNotification:
@@ -179,29 +95,6 @@ def _reported(scene: Scene, job: Execution) -> str:
     path = scene.keep(job.result["key"], "revenue")
     require(path.read_bytes().startswith(b"%PDF"), "the report is no PDF")
     return shown(path)
-
-
-def _in_activity_log(scene: Scene, _job: Execution) -> str:
-    found = scene.rows(
-        "SELECT action, subject_id FROM app.activity_logs WHERE external_id LIKE 'demo-delivery-1%%'"
-    )
-    require(found, "the push is not in the activity log")
-    return f"app.activity_logs: {found[0]['action']} {found[0]['subject_id']}"
-
-
-def _suppressed(scene: Scene, _job: Execution) -> str:
-    found = scene.rows("SELECT reason FROM app.email_suppressions WHERE email = %s", _BOUNCING)
-    require(found, f"{_BOUNCING} may still be mailed")
-    return f"app.email_suppressions: {_BOUNCING}, {found[0]['reason']}"
-
-
-def _subscription_brought_up_to_date(scene: Scene, _job: Execution) -> str:
-    (row,) = scene.rows(
-        "SELECT stripe_subscription_id, status FROM app.subscriptions WHERE id = %s",
-        scene.seeded.past_due_subscription_id,
-    )
-    require(row["status"] == "active", f"the subscription is {row['status']}")
-    return f"app.subscriptions: {row['stripe_subscription_id']} is {row['status']}"
 
 
 def _cleaned_up(scene: Scene, job: Execution) -> str:

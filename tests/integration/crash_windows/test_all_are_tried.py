@@ -7,11 +7,11 @@ from types import ModuleType
 import pytest
 
 from shared.fault_points import FaultPoint
-from tests.integration.crash_windows import test_accepting, test_delivery, test_healing
+from tests.integration.crash_windows import test_accepting, test_delivery, test_healing, test_receiving
 
 
 def test_somebody_dies_at_each_place() -> None:
-    modules = (test_accepting, test_delivery, test_healing)
+    modules = (test_accepting, test_delivery, test_healing, test_receiving)
     assert set(FaultPoint) - set[FaultPoint]().union(*map(points_tried, modules)) == set()
 
 

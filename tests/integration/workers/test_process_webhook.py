@@ -58,6 +58,15 @@ def test_a_custom_event_goes_to_its_handler(
     assert (row["source"], row["name"], row["status"]) == ("custom", "accounting", "processed")
 
 
+def test_what_a_standard_body_is_about_is_in_its_data(
+    run: Runner, handler: Any, connection: Connection, seeded: Seeded
+) -> None:
+    body = {"type": "invoice.imported", "timestamp": "2026-05-01T09:30:00Z", "data": {"number": "2026-18"}}
+    run(handler, custom_event(data=body), organization_id=seeded.organization_id)
+    (activity,) = activities(connection, "accounting")
+    assert (activity["subject_id"], activity["data"]) == ("2026-18", {"number": "2026-18"})
+
+
 def test_the_same_event_again_does_not_reach_the_handler(
     run: Runner, handler: Any, connection: Connection, seeded: Seeded
 ) -> None:

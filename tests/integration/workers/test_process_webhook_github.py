@@ -162,7 +162,7 @@ def test_a_delivery_is_written_once(
 @pytest.mark.parametrize(
     ("organization_id", "reason"),
     [
-        (None, "nobody knows whose event this is: enqueue it with organization_id"),
+        (None, "nobody knows whose event this is: it names no account, and was enqueued without one"),
         (999_999, "there is no such organization"),
     ],
 )
@@ -221,3 +221,51 @@ def test_a_crash_leaves_nothing_half_made(
     for _time in range(2):
         assert run.deliver(handler, job.job_id) == 200
     assert len(activities(connection, "github")) == 1
+
+
+# --- whose it is --------------------------------------------------------------------------------------------
+
+ACME = {"login": "acme", "id": 9_919}
+
+
+@pytest.mark.parametrize(
+    ("event", "data"),
+    [
+        ("push", PUSH | {"repository": REPOSITORY | {"owner": ACME}}),
+        ("pull_request", PULL_REQUEST | {"organization": ACME}),
+        ("release", RELEASE | {"repository": REPOSITORY | {"owner": ACME}, "installation": {"id": 1}}),
+        ("installation", INSTALLATION | {"installation": {"id": 4711, "account": ACME}}),
+        (
+            "push",
+            PUSH | {"organization": ACME, "repository": REPOSITORY | {"owner": {"login": "x", "id": 5}}},
+        ),
+    ],
+    ids=["owner", "organization", "owner, of an app", "installation", "organization before owner"],
+)
+def test_without_an_organization_it_is_the_accounts(
+    run: Runner, handler: Any, connection: Connection, seeded: Seeded, event: str, data: dict[str, Any]
+) -> None:
+    connection.execute(
+        "UPDATE app.organizations SET github_account_id = %s WHERE id = %s",
+        [ACME["id"], seeded.other_organization_id],
+    )
+    assert run(handler, github_event(event, data)).result["status"] == "processed"
+    (activity,) = activities(connection, "github")
+    assert activity["organization_id"] == seeded.other_organization_id
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (PUSH | {"organization": ACME}, "no organization is the GitHub account acme (id 9919)"),
+        (PUSH, "nobody knows whose event this is"),
+        (PUSH | {"organization": {"login": "acme"}}, "nobody knows whose event this is"),
+        (PUSH | {"organization": {"login": "acme", "id": 2**63}}, "nobody knows whose event this is"),
+        (PUSH | {"organization": "acme"}, "nobody knows whose event this is"),
+    ],
+)
+def test_an_account_that_is_nobodys_is_ignored(
+    run: Runner, handler: Any, data: dict[str, Any], reason: str
+) -> None:
+    job = run(handler, github_event("push", data))
+    assert (job.result["status"], reason in job.result["reason"]) == ("ignored", True)

@@ -1,0 +1,1 @@
+"""Random and mutated requests to the receiver: no 5xx, and no row and no job that should not be there."""
