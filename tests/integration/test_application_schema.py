@@ -17,7 +17,7 @@ from tests.conftest import with_database
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 UNKNOWN = 2**40  # no row has this id
-OWN = ("0006_application.sql", "0007_rentals.sql", "0008_github_accounts.sql")
+OWN = ("0006_application.sql", "0007_rentals.sql", "0008_waiting_events.sql", "0009_github_accounts.sql")
 
 Database = psycopg.Connection[Any]
 
