@@ -85,7 +85,7 @@ def test_each_test_named_is_there(page: Path) -> None:
 
 def test_each_job_names_the_tests_of_its_crash_and_of_its_second_run() -> None:
     rows = re.findall(
-        r"^\| ([a-z-]+) \| (.+) \| (.+) \|$", text_of(ROOT / "docs/jobs/crashes.md"), re.MULTILINE
+        r"^\| ([a-z-]+) \| (.+) \| (.+) \|$", text_of(ROOT / "docs/job-crashes.md"), re.MULTILINE
     )
     named = {
         job: all(map(_TEST.search, cells)) for job, *cells in rows if not set(job) <= {"-"} and job != "job"
