@@ -206,7 +206,7 @@ async def test_broken_requests(world: World, request_bytes: bytes) -> None:
 
 async def test_every_error_is_json(build_world: Build, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also those that the web framework finds first."""
-    monkeypatch.setattr("infra.local.qstash.app.LARGEST_BODY", 1000)
+    monkeypatch.setattr("infra.local.qstash.api.app.LARGEST_BODY", 1000)
     world = await build_world()
     too_large = await world.http("POST", f"/v2/publish/{world.destination.url}", "x" * 1001)
     assert too_large[0] == 413

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from infra.local.qstash.courier import Courier
+from infra.local.qstash.delivery.courier import Courier
 from infra.local.qstash.intake import Intake
 from infra.local.qstash.schedules import Schedules
 

@@ -5,9 +5,9 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from infra.local.qstash.flow_limits import FlowLimits
 from infra.local.qstash.records import Message
 from infra.local.qstash.timer import Timer
+from infra.local.qstash.wire.flow_limits import FlowLimits
 
 
 @dataclass(slots=True)

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from infra.local.qstash.courier import Courier
-from infra.local.qstash.destinations import check_destination
-from infra.local.qstash.headers import Headers
-from infra.local.qstash.options import Quotas, check_not_before, parse_options
+from infra.local.qstash.delivery.courier import Courier
 from infra.local.qstash.records import Message
 from infra.local.qstash.store import content_key, new_message_id
+from infra.local.qstash.wire.destinations import check_destination
+from infra.local.qstash.wire.headers import Headers
+from infra.local.qstash.wire.options import Quotas, check_not_before, parse_options
 
 # A replay is due at once and is no duplicate of what it replays.
 _NOT_REPLAYED = (

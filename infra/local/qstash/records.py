@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from infra.local.qstash.cron import Cron
-from infra.local.qstash.headers import Headers, first
-from infra.local.qstash.options import Options
+from infra.local.qstash.wire.headers import Headers, first
+from infra.local.qstash.wire.options import Options
 
 
 class State(StrEnum):

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from infra.local.qstash.courier import Courier
 from infra.local.qstash.cron import Cron
+from infra.local.qstash.delivery.courier import Courier
 from infra.local.qstash.errors import QuotaExceeded
 from infra.local.qstash.intake import deduplication_key
 from infra.local.qstash.records import Message, Schedule

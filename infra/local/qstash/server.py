@@ -8,17 +8,17 @@ from contextlib import suppress
 from aiohttp import web
 
 from infra.local.qstash.accounts import DEFAULT_USER, IDENTITIES, Account, Identity
-from infra.local.qstash.app import make_app
-from infra.local.qstash.courier import Courier, Rules
-from infra.local.qstash.delivery import Sender
-from infra.local.qstash.faults import Faults
+from infra.local.qstash.api.app import make_app
+from infra.local.qstash.delivery.courier import Courier, Rules
+from infra.local.qstash.delivery.faults import Faults
+from infra.local.qstash.delivery.sender import Sender
+from infra.local.qstash.delivery.signing import SigningKeys
 from infra.local.qstash.intake import Intake
-from infra.local.qstash.options import Quotas
 from infra.local.qstash.records import Message
 from infra.local.qstash.schedules import Schedules
-from infra.local.qstash.signing import SigningKeys
 from infra.local.qstash.store import Store
 from infra.local.qstash.timer import Timer
+from infra.local.qstash.wire.options import Quotas
 
 DEFAULT_MAX_RETRIES = 5
 _MOST_NAMED = 5

@@ -5,16 +5,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from infra.local.qstash.backoff import chosen_wait, requested_wait
-from infra.local.qstash.callbacks import callback_message
-from infra.local.qstash.delivery import Sender
-from infra.local.qstash.faults import Faults
+from infra.local.qstash.delivery.backoff import chosen_wait, requested_wait
+from infra.local.qstash.delivery.callbacks import callback_message
+from infra.local.qstash.delivery.faults import Faults
+from infra.local.qstash.delivery.sender import Sender
+from infra.local.qstash.delivery.signing import SigningKeys
 from infra.local.qstash.flow import FlowControl
-from infra.local.qstash.options import Callback
 from infra.local.qstash.records import Attempt, DeadLetter, Message, State
-from infra.local.qstash.signing import SigningKeys
 from infra.local.qstash.store import Store
 from infra.local.qstash.timer import Timer
+from infra.local.qstash.wire.options import Callback
 
 
 @dataclass(frozen=True, slots=True)

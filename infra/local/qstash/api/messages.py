@@ -1,10 +1,10 @@
 """Messages: read one, cancel one, some or all."""
 
-from infra.local.qstash.calls import Call, Reply, string_list
+from infra.local.qstash.api.calls import Call, Reply, string_list
 from infra.local.qstash.errors import Refused
-from infra.local.qstash.filters import OF_ANY_LIST, Filters, parse_filters
 from infra.local.qstash.records import Message, milliseconds
-from infra.local.qstash.shapes import message_json
+from infra.local.qstash.wire.filters import OF_ANY_LIST, Filters, parse_filters
+from infra.local.qstash.wire.shapes import message_json
 
 _FILTERS = OF_ANY_LIST | {"host", "path"}
 _MOST_CANCELLED_AT_ONCE = 500

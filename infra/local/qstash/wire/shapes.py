@@ -2,10 +2,10 @@
 
 import base64
 
-from infra.local.qstash.flow_limits import FlowLimits
-from infra.local.qstash.headers import Headers, first
-from infra.local.qstash.options import Callback
 from infra.local.qstash.records import Attempt, DeadLetter, Event, Message, Schedule, State, milliseconds
+from infra.local.qstash.wire.flow_limits import FlowLimits
+from infra.local.qstash.wire.headers import Headers, first
+from infra.local.qstash.wire.options import Callback
 
 Json = dict[str, object]
 

@@ -2,12 +2,12 @@
 
 import re
 
-from infra.local.qstash.calls import Call, Reply
+from infra.local.qstash.api.calls import Call, Reply
 from infra.local.qstash.cron import Cron, parse_cron
 from infra.local.qstash.errors import Refused
-from infra.local.qstash.headers import Headers, first
 from infra.local.qstash.records import Schedule
-from infra.local.qstash.shapes import schedule_json
+from infra.local.qstash.wire.headers import Headers, first
+from infra.local.qstash.wire.shapes import schedule_json
 
 _ID = re.compile(r"[A-Za-z0-9._-]+")
 

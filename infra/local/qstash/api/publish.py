@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from infra.local.qstash.calls import Call, Reply
+from infra.local.qstash.api.calls import Call, Reply
 from infra.local.qstash.errors import QuotaExceeded, Refused
-from infra.local.qstash.headers import Headers, collect, is_header
 from infra.local.qstash.intake import Receipt
 from infra.local.qstash.records import Message
+from infra.local.qstash.wire.headers import Headers, collect, is_header
 
 
 @dataclass(frozen=True, slots=True)

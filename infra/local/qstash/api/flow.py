@@ -3,7 +3,7 @@
 import math
 from urllib.parse import unquote
 
-from infra.local.qstash.calls import Call, Reply
+from infra.local.qstash.api.calls import Call, Reply
 from infra.local.qstash.errors import Refused
 from infra.local.qstash.flow import Gate
 

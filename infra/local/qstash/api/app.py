@@ -9,12 +9,12 @@ from aiohttp import ClientPayloadError, web
 from aiohttp.typedefs import Handler as WebHandler
 
 from infra.local.qstash.accounts import Account
-from infra.local.qstash.calls import Call, Reply
-from infra.local.qstash.destinations import split_query
+from infra.local.qstash.api.calls import Call, Reply
+from infra.local.qstash.api.routes import find_handler, takes_destination
+from infra.local.qstash.delivery.faults import Faults
 from infra.local.qstash.errors import Refused
-from infra.local.qstash.faults import Faults
-from infra.local.qstash.headers import Headers, canonical, collect, first
-from infra.local.qstash.routes import find_handler, takes_destination
+from infra.local.qstash.wire.destinations import split_query
+from infra.local.qstash.wire.headers import Headers, canonical, collect, first
 
 LARGEST_BODY = 100 * 1024 * 1024
 

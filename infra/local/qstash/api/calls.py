@@ -7,8 +7,8 @@ from typing import TypeAlias
 
 from infra.local.qstash.accounts import Account
 from infra.local.qstash.errors import Refused
-from infra.local.qstash.filters import Pairs
-from infra.local.qstash.headers import Headers
+from infra.local.qstash.wire.filters import Pairs
+from infra.local.qstash.wire.headers import Headers
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
-from infra.local.qstash.headers import collect
+from infra.local.qstash.delivery.signing import sign
 from infra.local.qstash.records import Attempt, Message
-from infra.local.qstash.signing import sign
+from infra.local.qstash.wire.headers import collect
 
 REGION = "EU-CENTRAL-1"
 MOST_OPEN_DELIVERIES = 200

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from infra.local.qstash.destinations import check_destination
-from infra.local.qstash.durations import parse_duration
 from infra.local.qstash.errors import QuotaExceeded, Refused
-from infra.local.qstash.expressions import check_expression
-from infra.local.qstash.flow_limits import FlowLimits, parse_flow_limits
-from infra.local.qstash.headers import Headers, canonical, first, may_travel, strip_prefix
+from infra.local.qstash.wire.destinations import check_destination
+from infra.local.qstash.wire.durations import parse_duration
+from infra.local.qstash.wire.expressions import check_expression
+from infra.local.qstash.wire.flow_limits import FlowLimits, parse_flow_limits
+from infra.local.qstash.wire.headers import Headers, canonical, first, may_travel, strip_prefix
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 DEFAULT_RETRIES = 3
