@@ -1,8 +1,8 @@
 """A request to the API and the answer to it, free of any web framework."""
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from infra.local.qstash.accounts import Account
@@ -38,6 +38,7 @@ class Reply:
 
     status: int
     json: object = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 Handler: TypeAlias = Callable[[Call], Reply]
@@ -55,3 +56,11 @@ def string_list(call: Call, name: str) -> list[str] | None:
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise Refused(400, f"the body must be an object with a list of strings named {name}")
     return values
+
+
+def json_object(call: Call) -> dict[str, object]:
+    """The JSON body, which must be an object. Raises Refused (400) for any other."""
+    body = call.json_body()
+    if not isinstance(body, dict):
+        raise Refused(400, "the body must be an object")
+    return body

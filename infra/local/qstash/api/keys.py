@@ -11,5 +11,5 @@ def get_keys(call: Call) -> Reply:
 
 def rotate_keys(call: Call) -> Reply:
     """`POST /v2/keys/rotate`."""
-    call.account.courier.keys.rotate()
+    call.account.courier.rotate_keys()
     return get_keys(call)

@@ -3,11 +3,11 @@
 from infra.local.qstash.api.calls import Call, Reply, string_list
 from infra.local.qstash.errors import Refused
 from infra.local.qstash.records import Message, milliseconds
-from infra.local.qstash.wire.filters import OF_ANY_LIST, Filters, parse_filters
+from infra.local.qstash.wire.filters import OF_ANY_LIST, Pairs, parse_filters
 from infra.local.qstash.wire.shapes import message_json
 
 _FILTERS = OF_ANY_LIST | {"host", "path"}
-_MOST_CANCELLED_AT_ONCE = 500
+_LARGEST_COUNT = 500
 
 
 def get_message(call: Call) -> Reply:
@@ -28,23 +28,41 @@ def cancel_message(call: Call) -> Reply:
 
 
 def cancel_messages(call: Call) -> Reply:
-    """`DELETE /v2/messages`: the listed, the filtered, or with neither (or an empty list) all of them."""
-    chosen = _chosen(call)
+    """`DELETE /v2/messages`: the listed, the filtered, or with neither (or an empty list) all of them.
+
+    What was chosen by filters is noted as a bulk action, whose id is told where `async=true`.
+    """
+    query = [(name, value) for name, value in call.query if name != "async"]
+    chosen, by_filter = _chosen(call, query)
     for message in chosen:
         call.account.courier.cancel(message)
-    return Reply(202, {"cancelled": len(chosen)})
+    answer: dict[str, object] = {"cancelled": len(chosen)}
+    if by_filter:
+        action = call.account.actions.note("cancel", len(chosen), _grouped(query))
+        if ("async", "true") in call.query:
+            answer["actionId"] = action.id
+    return Reply(202, answer)
 
 
-def _chosen(call: Call) -> list[Message]:
-    filters = parse_filters(call.query, _FILTERS)
-    if filters.count is not None and filters.count > _MOST_CANCELLED_AT_ONCE:
-        raise Refused(400, f"invalid count: at most {_MOST_CANCELLED_AT_ONCE}")
+def _chosen(call: Call, query: Pairs) -> tuple[list[Message], bool]:
+    filters = parse_filters(query, _FILTERS)
+    if filters.count is not None and filters.count > _LARGEST_COUNT:
+        raise Refused(400, f"invalid count: at most {_LARGEST_COUNT}")
     ids = string_list(call, "messageIds") or filters.values.get("messageId")
+    live = call.account.courier.store.live
     if ids:
-        filters = Filters({"messageId": frozenset(ids)}, count=filters.count)
-    live = call.account.courier.store.live.values()
-    chosen = [message for message in live if filters.match(message, milliseconds(message.created_at))]
-    return chosen[: filters.count]
+        return [live[message_id] for message_id in dict.fromkeys(ids) if message_id in live], False
+    # The count is checked and then ignored, as in production: all that match are cancelled in one call.
+    return [
+        message for message in live.values() if filters.match(message, milliseconds(message.created_at))
+    ], True
+
+
+def _grouped(query: Pairs) -> dict[str, list[str]]:
+    given: dict[str, list[str]] = {}
+    for name, value in query:
+        given.setdefault(name, []).append(value)
+    return given
 
 
 def _not_found(call: Call) -> Refused:

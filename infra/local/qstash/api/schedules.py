@@ -1,15 +1,13 @@
 """Schedules: write, read, delete, pause and resume."""
 
-import re
-
 from infra.local.qstash.api.calls import Call, Reply
 from infra.local.qstash.cron import Cron, parse_cron
 from infra.local.qstash.errors import Refused
+from infra.local.qstash.intake import Order
 from infra.local.qstash.records import Schedule
 from infra.local.qstash.wire.headers import Headers, first
+from infra.local.qstash.wire.names import check_name
 from infra.local.qstash.wire.shapes import schedule_json
-
-_ID = re.compile(r"[A-Za-z0-9._-]+")
 
 
 def put_schedule(call: Call) -> Reply:
@@ -18,10 +16,10 @@ def put_schedule(call: Call) -> Reply:
     cron = _parse_cron(call.headers)
     if first(call.headers, "Upstash-Not-Before") is not None:
         raise Refused(400, "invalid Upstash-Not-Before header: a schedule takes only Upstash-Delay")
-    if first(call.headers, "Upstash-Queue-Name") is not None:
-        raise Refused(501, "this server has no queues yet")
-    draft = call.account.intake.draft(call.argument, call.headers, call.body, call.caller_ip)
-    schedule, deduplicated = call.account.schedules.put(schedule_id, cron, draft)
+    template = call.account.intake.template(
+        Order(call.argument, call.headers, call.body, call.caller_ip, _parse_queue(call.headers))
+    )
+    schedule, deduplicated = call.account.schedules.put(schedule_id, cron, template)
     if deduplicated:
         return Reply(202, {"scheduleId": schedule.id, "deduplicated": True})
     return Reply(200, {"scheduleId": schedule.id})
@@ -64,12 +62,12 @@ def _one(call: Call) -> Schedule:
 
 def _parse_id(given: Headers) -> str | None:
     text = first(given, "Upstash-Schedule-Id")
-    if text is not None and not _ID.fullmatch(text):
-        raise Refused(
-            400,
-            f"invalid Upstash-Schedule-Id header: {text!a} may hold only letters, digits, '-', '_' and '.'",
-        )
-    return text
+    return None if text is None else check_name(text, "Upstash-Schedule-Id header")
+
+
+def _parse_queue(given: Headers) -> str | None:
+    text = first(given, "Upstash-Queue-Name")
+    return None if text is None else check_name(text, "Upstash-Queue-Name header")
 
 
 def _parse_cron(given: Headers) -> Cron:

@@ -21,6 +21,7 @@ def callback_message(
         created_at=now,
         not_before=now,
         is_callback=True,
+        place=source.place,
     )
 
 
@@ -41,8 +42,13 @@ def callback_body(source: Message, attempt: Attempt, letter: DeadLetter | None =
         "createdAt": str(milliseconds(source.created_at)),
         "callerIP": source.caller_ip,
     }
-    if source.schedule_id is not None:
-        body["scheduleId"] = source.schedule_id
+    named = {
+        "topicName": source.topic,
+        "endpointName": source.endpoint,
+        "queueName": source.queue,
+        "scheduleId": source.schedule_id,
+    }
+    body |= {name: value for name, value in named.items() if value is not None}
     if letter is not None:
         body["dlqId"] = letter.dlq_id
     return body

@@ -2,35 +2,45 @@
 
 import asyncio
 import io
+import time
 from collections.abc import Callable
+from typing import Final
 
 import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
+from infra.local.qstash.delivery.hosts import Hosts
+from infra.local.qstash.delivery.lanes import Lanes
 from infra.local.qstash.delivery.signing import sign
 from infra.local.qstash.records import Attempt, Message
-from infra.local.qstash.wire.headers import collect
+from infra.local.qstash.wire.headers import Headers, collect
 
-REGION = "EU-CENTRAL-1"
-MOST_OPEN_DELIVERIES = 200
-_SILENT = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
+DEFAULT_REGION = "EU-CENTRAL-1"
+_SILENT: Final = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
+# A kept connection that the destination has just closed would look like a failed delivery, so it is used again only
+# where one delivery follows another closely.
+_KEPT_SECONDS = 0.25
+_WRITTEN_AT_ONCE = 2**18
 
 
 class Sender:
-    """An HTTP client for deliveries, at most 200 at once. `open` must come before `send`."""
+    """An HTTP client for deliveries, many at once and so many to each destination. `open` must come before `send`."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, clock: Callable[[], float], hosts: Hosts | None = None, region: str = DEFAULT_REGION
+    ) -> None:
+        self.lanes = Lanes()
         self._clock = clock
-        self._room = asyncio.Semaphore(MOST_OPEN_DELIVERIES)
+        self._hosts = hosts or Hosts()
+        self._region = region
         self._session: aiohttp.ClientSession | None = None
 
     async def open(self) -> None:
         """Get ready to send from the running event loop."""
-        self._room = asyncio.Semaphore(MOST_OPEN_DELIVERIES)
-        # A kept connection that the destination has just closed would look like a failed delivery.
+        self.lanes = Lanes()
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, force_close=True),
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEPT_SECONDS),
             cookie_jar=aiohttp.DummyCookieJar(),
             skip_auto_headers=_SILENT,
             timeout=aiohttp.ClientTimeout(total=None),
@@ -44,28 +54,43 @@ class Sender:
 
     async def send(self, message: Message, key: str) -> Attempt:
         """Deliver once, signed with `key`; never raises for what the destination does."""
-        async with self._room:
-            try:
-                async with asyncio.timeout(message.options.timeout):
-                    return await self._post(message, key)
-            except TimeoutError:
-                return Attempt(0, error=f"no response within {message.options.timeout:g} s")
-            except (aiohttp.ClientError, OSError, ValueError) as error:
-                return Attempt(
-                    0, error=f"cannot deliver to {message.url}: {str(error) or type(error).__name__}"
-                )
+        url = URL(message.url, encoded=True)
+        target = self._hosts.locate(url)
+        async with self.lanes.lane(target):
+            headers = self._headers(message, key)
+            if target is not url:
+                headers["Host"] = url.authority.rpartition("@")[2]
+            began, started = self._clock(), time.perf_counter()
+            status, answered, body, error = await self._exchange(message, target, headers)
+            return Attempt(
+                status, answered, body, error, collect(headers.items()), began, time.perf_counter() - started
+            )
 
-    async def _post(self, message: Message, key: str) -> Attempt:
+    async def _exchange(
+        self, message: Message, target: URL, headers: CIMultiDict[str]
+    ) -> tuple[int, Headers, bytes, str | None]:
+        try:
+            async with asyncio.timeout(message.options.timeout):
+                return await self._post(message, target, headers)
+        except TimeoutError:
+            return 0, {}, b"", f"no response within {message.options.timeout:g} s"
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            reason = str(error) or type(error).__name__
+            return 0, {}, b"", f"cannot deliver to {message.url}: {reason}"
+
+    async def _post(
+        self, message: Message, target: URL, headers: CIMultiDict[str]
+    ) -> tuple[int, Headers, bytes, str | None]:
         if self._session is None:
             raise RuntimeError("the sender is closed")
         async with self._session.request(
             message.options.method,
-            URL(message.url, encoded=True),
-            headers=self._headers(message, key),
-            data=io.BytesIO(message.body) if message.body else None,
+            target,
+            headers=headers,
+            data=_payload(message.body),
             allow_redirects=False,
         ) as response:
-            return Attempt(response.status, collect(response.headers.items()), await response.read())
+            return response.status, collect(response.headers.items()), await response.read(), None
 
     def _headers(self, message: Message, key: str) -> CIMultiDict[str]:
         headers = CIMultiDict({"User-Agent": "Upstash-QStash", "Accept-Encoding": "gzip"})
@@ -78,9 +103,18 @@ class Sender:
                 "Upstash-Retried": str(message.retried),
                 "Upstash-Signature": sign(key, url=message.url, body=message.body, now=self._clock()),
                 "Upstash-Caller-Ip": message.caller_ip,
-                "Upstash-Region": REGION,
+                "Upstash-Region": self._region,
             }
         )
+        if message.topic is not None:
+            headers["Upstash-Topic-Name"] = message.topic
         if message.schedule_id is not None:
             headers["Upstash-Schedule-Id"] = message.schedule_id
         return headers
+
+
+def _payload(body: bytes) -> bytes | io.BytesIO | None:
+    # The client writes bytes at once, and would complain about many of them.
+    if len(body) > _WRITTEN_AT_ONCE:
+        return io.BytesIO(body)
+    return body or None

@@ -6,8 +6,8 @@ from urllib.parse import unquote_plus
 from yarl import URL
 
 from infra.local.qstash.errors import Refused
+from infra.local.qstash.wire.names import is_name
 
-_NAME = re.compile(r"[A-Za-z0-9._-]+")
 _VISIBLE = re.compile(r"[!-~]+")
 _SCHEME = re.compile(r"https?://", re.IGNORECASE)
 
@@ -17,8 +17,17 @@ def check_destination(text: str) -> str:
 
     Raises Refused: 404 for a name without a scheme (that would be a URL group), else 400.
     """
-    if _NAME.fullmatch(text):
+    if is_name(text):
         raise Refused(404, f"url group {text} not found")
+    if text.startswith("api/"):
+        raise Refused(
+            400, f"invalid destination url: {text[:50]!a} is not served here, publish to the provider's URL"
+        )
+    return check_url(text)
+
+
+def check_url(text: str) -> str:
+    """`text`, if it is an http or https URL. Raises Refused (400)."""
     if not _SCHEME.match(text):
         raise Refused(400, "invalid destination url: endpoint has invalid scheme, add http:// or https://")
     if not _VISIBLE.fullmatch(text) or not _has_host(text):

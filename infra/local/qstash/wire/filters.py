@@ -40,7 +40,7 @@ class Filters:
         if not (self.from_date or 0) <= time or (self.to_date is not None and time > self.to_date):
             return False
         return all(
-            accepted.intersection(_fields(message, name, more or {}))
+            not accepted.isdisjoint(_fields(message, name, more or {}))
             for name, accepted in self.values.items()
         )
 
@@ -73,8 +73,11 @@ def parse_filters(pairs: Pairs, allowed: Iterable[str], *, strict: bool = True) 
 def _fields(message: Message, name: str, more: Mapping[str, str]) -> tuple[str, ...]:
     if name in more:
         return (more[name],)
-    # Queues and url groups have no messages yet, so nothing has such a field.
-    return _FIELDS[name](message) if name in _FIELDS else ()
+    return _FIELDS[name](message)
+
+
+def _one(value: str | None) -> tuple[str, ...]:
+    return () if value is None else (value,)
 
 
 def _flow_keys(message: Message) -> tuple[str, ...]:
@@ -88,7 +91,9 @@ _FIELDS: dict[str, Callable[[Message], tuple[str, ...]]] = {
     "path": lambda message: (URL(message.url, encoded=True).raw_path,),
     "label": lambda message: message.options.labels,
     "flowControlKey": _flow_keys,
-    "scheduleId": lambda message: (message.schedule_id,) if message.schedule_id else (),
+    "scheduleId": lambda message: _one(message.schedule_id),
+    "topicName": lambda message: _one(message.topic),
+    "queueName": lambda message: _one(message.queue),
     "callerIp": lambda message: (message.caller_ip,),
 }
 

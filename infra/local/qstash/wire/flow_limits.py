@@ -34,13 +34,14 @@ def parse_flow_limits(key: str, text: str) -> FlowLimits:
         limits[name.strip()] = value.strip()
     return FlowLimits(
         key,
-        parallelism=_parse_count(limits.get("parallelism")),
-        rate=_parse_count(limits.get("rate")),
-        period=_parse_period(limits.get("period")),
+        parallelism=parse_count(limits.get("parallelism")),
+        rate=parse_count(limits.get("rate")),
+        period=parse_period(limits.get("period")),
     )
 
 
-def _parse_count(text: str | None) -> int | None:
+def parse_count(text: str | None) -> int | None:
+    """A positive whole number. Raises ValueError for anything else but None."""
     if text is None:
         return None
     if not _COUNT.fullmatch(text):
@@ -48,7 +49,8 @@ def _parse_count(text: str | None) -> int | None:
     return int(text)
 
 
-def _parse_period(text: str | None) -> float:
+def parse_period(text: str | None) -> float:
+    """Seconds of a period, one by default. Raises ValueError if it is no duration or more than a week."""
     if text is None:
         return 1.0
     # A number without a unit is seconds here, as in the SDKs' types.

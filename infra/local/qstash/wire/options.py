@@ -5,16 +5,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from infra.local.qstash.errors import QuotaExceeded, Refused
+from infra.local.qstash.errors import QuotaExceeded, Refused, check_quota
+from infra.local.qstash.plans import LONGEST_TIMEOUT, Plan
 from infra.local.qstash.wire.destinations import check_destination
 from infra.local.qstash.wire.durations import parse_duration
 from infra.local.qstash.wire.expressions import check_expression
 from infra.local.qstash.wire.flow_limits import FlowLimits, parse_flow_limits
 from infra.local.qstash.wire.headers import Headers, canonical, first, may_travel, strip_prefix
+from infra.local.qstash.wire.redaction import Redaction, parse_redaction
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 DEFAULT_RETRIES = 3
-LONGEST_TIMEOUT = 7_200.0
 
 # Callbacks of callbacks exist; without an end they would only be a way to exhaust the stack.
 _DEEPEST_CALLBACK = 3
@@ -23,14 +24,6 @@ _TRUE = ("1", "t", "T", "TRUE", "true", "True")
 _FALSE = ("0", "f", "F", "FALSE", "false", "False")
 
 _Parsed = TypeVar("_Parsed")
-
-
-@dataclass(frozen=True, slots=True)
-class Quotas:
-    """Limits of the account; None is no limit. `max_delay` is in seconds."""
-
-    max_retries: int | None
-    max_delay: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,33 +51,36 @@ class Options:
     failure_callback: Callback | None = None
     flow: FlowLimits | None = None
     labels: tuple[str, ...] = ()
+    redaction: Redaction = field(default_factory=Redaction)
     given: Headers = field(default_factory=dict)
     """The headers that this was parsed from, so that a replay can change some of them."""
+    depth: int = 0
+    """0 for a published message, 1 for its callback, 2 for the callback's."""
 
 
-def parse_options(
-    given: Headers, quotas: Quotas, *, default_retries: int | None = None, depth: int = 0
-) -> Options:
+def parse_options(given: Headers, plan: Plan, *, depth: int = 0) -> Options:
     """The options in `given`, by canonical header name.
 
     Raises Refused (400) for a malformed value and QuotaExceeded for a forbidden one.
     """
-    retries = _parse_retries(given, quotas, default_retries)
+    retries = _parse_retries(given, plan)
     return Options(
         method=_parse_method(given),
         headers=_delivered_headers(given),
         max_retries=retries,
         retry_delay=_read(given, "Upstash-Retry-Delay", _parse_expression),
-        delay=_parse_delay(given, quotas),
+        delay=_parse_delay(given, plan),
         not_before=_read(given, "Upstash-Not-Before", _parse_integer),
-        timeout=min(_read(given, "Upstash-Timeout", _parse_timeout) or LONGEST_TIMEOUT, LONGEST_TIMEOUT),
+        timeout=min(_read(given, "Upstash-Timeout", _parse_timeout) or plan.max_timeout, plan.max_timeout),
         deduplication_id=_parse_deduplication_id(given),
         content_based_deduplication=_read(given, "Upstash-Content-Based-Deduplication", parse_bool) or False,
-        callback=_parse_callback(given, "Upstash-Callback", quotas, retries, depth),
-        failure_callback=_parse_callback(given, "Upstash-Failure-Callback", quotas, retries, depth),
+        callback=_parse_callback(given, "Upstash-Callback", plan, retries, depth),
+        failure_callback=_parse_callback(given, "Upstash-Failure-Callback", plan, retries, depth),
         flow=_parse_flow(given),
         labels=_parse_labels(given),
+        redaction=_parse_redaction(given),
         given=given,
+        depth=depth,
     )
 
 
@@ -95,10 +91,9 @@ def parse_bool(text: str) -> bool:
     return text in _TRUE
 
 
-def check_not_before(not_before: float, now: float, quotas: Quotas) -> None:
+def check_not_before(not_before: float, now: float, plan: Plan) -> None:
     """Raise QuotaExceeded if a message created at `now` would wait longer than the account allows."""
-    if quotas.max_delay is not None and not_before - now > quotas.max_delay:
-        raise QuotaExceeded(f"quota maxDelay exceeded, current limit: {quotas.max_delay:.0f}")
+    check_quota("maxDelay", not_before - now, plan.max_delay)
 
 
 def _read(given: Headers, name: str, parse: Callable[[str], _Parsed]) -> _Parsed | None:
@@ -129,12 +124,11 @@ def _parse_timeout(text: str) -> float:
     return seconds
 
 
-def _parse_retries(given: Headers, quotas: Quotas, default: int | None) -> int:
+def _parse_retries(given: Headers, plan: Plan) -> int:
     retries = _read(given, "Upstash-Retries", _parse_integer)
-    limit = quotas.max_retries
+    limit = plan.max_retries
     if retries is None:
-        retries = DEFAULT_RETRIES if default is None else default
-        return retries if limit is None else min(retries, limit)
+        return DEFAULT_RETRIES if limit is None else min(DEFAULT_RETRIES, limit)
     if limit is not None and retries > limit:
         raise QuotaExceeded("quota maxRetries exceeded")
     return retries
@@ -147,10 +141,10 @@ def _parse_method(given: Headers) -> str:
     return method
 
 
-def _parse_delay(given: Headers, quotas: Quotas) -> float:
+def _parse_delay(given: Headers, plan: Plan) -> float:
     seconds = _read(given, "Upstash-Delay", parse_duration) or 0.0
     if first(given, "Upstash-Not-Before") is None:
-        check_not_before(seconds, 0.0, quotas)
+        check_not_before(seconds, 0.0, plan)
     return seconds
 
 
@@ -177,7 +171,15 @@ def _parse_labels(given: Headers) -> tuple[str, ...]:
     return tuple(label.strip() for label in text.split(",") if label.strip())
 
 
-def _parse_callback(given: Headers, name: str, quotas: Quotas, retries: int, depth: int) -> Callback | None:
+def _parse_redaction(given: Headers) -> Redaction:
+    text = ",".join(given.get("Upstash-Redact-Fields", []))
+    try:
+        return parse_redaction(text)
+    except ValueError as error:
+        raise Refused(400, f"invalid Upstash-Redact-Fields header: {error}") from error
+
+
+def _parse_callback(given: Headers, name: str, plan: Plan, retries: int, depth: int) -> Callback | None:
     url = first(given, name)
     if url is None:
         return None
@@ -187,7 +189,11 @@ def _parse_callback(given: Headers, name: str, quotas: Quotas, retries: int, dep
     if first(config, "Upstash-Delay") or first(config, "Upstash-Not-Before"):
         raise Refused(400, f"invalid {name}-Delay header: delayed callbacks are not supported")
     config["Content-Type"] = ["application/json"]
-    options = parse_options(config, quotas, default_retries=retries, depth=depth + 1)
+    config.setdefault("Upstash-Retries", [str(retries)])
+    if given.get("Upstash-Redact-Fields"):
+        # What a callback tells holds the message's body and headers.
+        config["Upstash-Redact-Fields"] = [*given["Upstash-Redact-Fields"], "body"]
+    options = parse_options(config, plan, depth=depth + 1)
     return Callback(check_destination(url), options)
 
 
@@ -203,4 +209,4 @@ def _delivered_headers(given: Headers) -> Headers:
 
 
 def _travels_unprefixed(name: str) -> bool:
-    return may_travel(name) and not name.startswith("Upstash-") and name != "Authorization"
+    return may_travel(name) and not name.startswith("Upstash-")

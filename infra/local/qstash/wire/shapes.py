@@ -5,7 +5,8 @@ import base64
 from infra.local.qstash.records import Attempt, DeadLetter, Event, Message, Schedule, State, milliseconds
 from infra.local.qstash.wire.flow_limits import FlowLimits
 from infra.local.qstash.wire.headers import Headers, first
-from infra.local.qstash.wire.options import Callback
+from infra.local.qstash.wire.options import Callback, Options
+from infra.local.qstash.wire.redaction import hashed
 
 Json = dict[str, object]
 
@@ -28,7 +29,6 @@ def schedule_json(schedule: Schedule) -> Json:
     """A schedule as `GET /v2/schedules/{id}` shows it. Delay and timeout are in seconds, if they were asked for."""
     options = schedule.template.options
     timeout = options.timeout if first(options.given, "Upstash-Timeout") else None
-    last = schedule.last_message
     return _present(
         {
             "cron": schedule.cron.text,
@@ -38,9 +38,11 @@ def schedule_json(schedule: Schedule) -> Json:
             "isPaused": schedule.paused,
             "lastScheduleTime": None if schedule.last_at is None else milliseconds(schedule.last_at),
             "nextScheduleTime": None if schedule.next_at is None else milliseconds(schedule.next_at),
-            "lastScheduleStates": {last.id: _SCHEDULE_STATES.get(last.state, "IN_PROGRESS")}
-            if last
-            else None,
+            "lastScheduleStates": {
+                message.id: _SCHEDULE_STATES.get(message.state, "IN_PROGRESS")
+                for message in schedule.last_messages
+            },
+            "error": schedule.error,
             **_request_json(schedule.template),
         }
     ) | {"retries": options.max_retries}
@@ -62,24 +64,30 @@ def dead_letter_json(letter: DeadLetter) -> Json:
 def event_json(event: Event) -> Json:
     """A line of the log."""
     message = event.message
+    options = message.options
     return _present(
         {
             "time": event.time,
             "messageId": message.id,
             "state": event.state.value,
             "url": message.url,
-            "method": message.options.method,
-            "header": message.options.headers,
-            "body": base64.b64encode(message.body).decode(),
-            "callbackHeaders": _callback_headers(message.options.callback),
-            "failureCallbackHeaders": _callback_headers(message.options.failure_callback),
-            "timeout": milliseconds(message.options.timeout),
-            "retryDelayExpr": message.options.retry_delay,
+            "method": options.method,
+            "header": shown_headers(options),
+            "body": hashed(message.body) if _hides_body(message) else base64.b64encode(message.body).decode(),
+            "callbackHeaders": _callback_headers(options.callback),
+            "failureCallbackHeaders": _callback_headers(options.failure_callback),
+            "timeout": milliseconds(options.timeout),
+            "retryDelayExpr": options.retry_delay,
             "nextDeliveryTime": None if event.next_delivery is None else milliseconds(event.next_delivery),
             **_response_json(event),
             **_options_json(message),
         }
     ) | {"maxRetries": message.options.max_retries}
+
+
+def shown_headers(options: Options) -> Headers:
+    """The headers that a message is delivered with, but for what its publisher wanted redacted."""
+    return options.redaction.redact_headers(options.headers)
 
 
 def _response_json(event: Event) -> Json:
@@ -90,6 +98,7 @@ def _response_json(event: Event) -> Json:
         "error": None if attempt.succeeded else attempt.explanation,
         "responseStatus": attempt.status or None,
         "responseHeader": attempt.headers,
+        "responseHeaders": attempt.headers,
         "responseBody": attempt.body.decode(errors="replace"),
     }
 
@@ -98,8 +107,8 @@ def _request_json(message: Message) -> Json:
     options = message.options
     return {
         "method": options.method,
-        "header": options.headers,
-        **_text_or_base64("body", message.body),
+        "header": shown_headers(options),
+        **({"body": hashed(message.body)} if _hides_body(message) else _text_or_base64("body", message.body)),
         "callbackHeader": _callback_headers(options.callback),
         "failureCallbackHeader": _callback_headers(options.failure_callback),
         "createdAt": milliseconds(message.created_at),
@@ -113,6 +122,9 @@ def _options_json(message: Message) -> Json:
     options = message.options
     return {
         "scheduleId": message.schedule_id,
+        "topicName": message.topic,
+        "endpointName": message.endpoint,
+        "queueName": message.queue,
         "callback": options.callback.url if options.callback else None,
         "failureCallback": options.failure_callback.url if options.failure_callback else None,
         "label": options.labels[0] if options.labels else None,
@@ -132,7 +144,11 @@ def _whole(seconds: float) -> float:
 
 
 def _callback_headers(callback: Callback | None) -> Headers:
-    return callback.options.headers if callback else {}
+    return shown_headers(callback.options) if callback else {}
+
+
+def _hides_body(message: Message) -> bool:
+    return message.options.redaction.body and bool(message.body)
 
 
 def _text_or_base64(name: str, data: bytes) -> Json:
