@@ -184,7 +184,7 @@ async def test_noise_is_never_an_error_of_ours(world: World) -> None:
             ]
         )
         tail = "".join(noise.choices("/?&=%2Fa..;#[]:@", k=noise.randint(0, 8)))
-        status, answer = await world.http(
+        status, _answer = await world.http(
             noise.choice(["POST", "GET", "DELETE"]), path + tail, "x", **headers
         )
         assert status < 500, path + tail
