@@ -79,13 +79,11 @@ def _scale(text: str) -> float:
 
 
 def _rewrite(text: str) -> tuple[str, str]:
-    host, equals, target = text.partition("=")
+    host, _, target = text.partition("=")
     try:
-        if not equals:
-            raise ValueError(f"{text!a} is not HOST=URL")
         Hosts().replace({host: target})
     except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
+        raise argparse.ArgumentTypeError(f"{text!a} is not HOST=URL: {error}") from error
     return host, target
 
 
