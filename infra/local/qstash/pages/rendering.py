@@ -3,6 +3,7 @@
 import secrets
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlencode
 
 from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -50,7 +51,7 @@ _ENVIRONMENT.filters |= {"clock_time": _clock_time, "iso": _iso, "span": _span}
 def render(view: View, account: Account, control: Control, query: dict[str, str], path: str) -> web.Response:
     """A page."""
     nonce = secrets.token_urlsafe(16)
-    kept = "&".join(f"{name}={value}" for name, value in query.items() if name != "notice")
+    kept = urlencode({name: value for name, value in query.items() if name != "notice"})
     text = _ENVIRONMENT.get_template(f"{view.template}.html").render(
         view.values,
         nonce=nonce,
