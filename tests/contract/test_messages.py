@@ -108,6 +108,24 @@ async def test_a_cancelled_attempt_changes_nothing(world: World) -> None:
     assert len(world.destination.deliveries) == 1
 
 
+async def test_what_is_cancelled_at_the_last_moment_is_not_sent(world: World) -> None:
+    """Its turn has come, but nothing has been sent: it stays cancelled, and its queue goes on."""
+    await world.ask(lambda sdk: sdk.queue.upsert("q", paused=True))
+    responses = [
+        await world.ask(lambda sdk: sdk.message.enqueue(queue="q", url=world.destination.url)) for _ in range(2)
+    ]
+    first, second = (response.message_id for response in responses)  # type: ignore[union-attr]
+    courier = world.server.accounts[world.server.token].courier
+    queue = courier.queues.get("q")
+    assert queue is not None
+    courier.queues.pause(queue, False)
+    courier.cancel(courier.store.live[first])
+    await world.idle()
+    assert [event["state"] for event in await world.events(first)][-1] == "CANCELED"
+    [delivery] = world.destination.deliveries
+    assert delivery.headers["Upstash-Message-Id"] == second
+
+
 async def test_cancel_many_and_all(world: World) -> None:
     ids = [await world.publish(delay=60) for _ in range(5)]
     assert await world.ask(lambda sdk: sdk.message.cancel_many([ids[0], "msg_unknown"])) == 1

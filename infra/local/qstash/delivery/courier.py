@@ -181,8 +181,12 @@ class Courier:
         self._on_change()
 
     async def _attempt(self, message: Message) -> None:
+        if message.finished:
+            return  # cancelled between its turn and now
         self.store.record(message, State.ACTIVE)
         await self._rules.faults.wait_turn()
+        if message.finished:
+            return
         attempt = await self._send(message)
         if not message.finished:
             self._settle(message, attempt)

@@ -59,6 +59,7 @@ class Sender:
         async with self.lanes.lane(target):
             headers = self._headers(message, key)
             if target is not url:
+                # As if the public host were there.
                 headers["Host"] = url.host_port_subcomponent or ""
             began, started = self._clock(), time.perf_counter()
             status, answered, body, error = await self._exchange(message, target, headers)
