@@ -15,18 +15,23 @@ from yarl import URL
 
 from tests.contract.world import Answer, World
 
-REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "600"))
+REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "1000"))
 SEED = int(os.environ.get("FUZZ_SEED", "20261128"))
 
-PATHS = (
-    "/v2/publish/{d}", "/v2/publish/g", "/v2/enqueue/q/{d}", "/v2/enqueue/{w}/{d}", "/v2/batch", "/v2/messages",
-    "/v2/messages/{m}", "/v2/queues", "/v2/queues/{w}", "/v2/queues/q/{verb}", "/v2/schedules/{d}", "/v2/schedules",
-    "/v2/schedules/{w}", "/v2/schedules/s/{verb}", "/v2/topics", "/v2/topics/{w}", "/v2/topics/{w}/endpoints",
-    "/v2/topics/g/endpoints", "/v2/dlq", "/v2/dlq/{w}", "/v2/dlq/retry", "/v2/dlq/retry/{w}", "/v2/events", "/v2/logs",
-    "/v2/keys", "/v2/keys/rotate", "/v2/flowControl", "/v2/flowControl/{w}", "/v2/flowControl/k/{verb}",
-    "/v2/globalParallelism", "/v2/bulkActions", "/v2/bulkActions/{w}", "/", "/messages/{m}", "/dead-letters",
-    "/actions/{w}", "/actions/cancel", "/control/clock", "/control/faults", "/control/hosts", "/control/{w}", "/{w}", "//",
+CALLS = (
+    "POST /v2/publish/{d}", "POST /v2/publish/{d}", "POST /v2/publish/g", "POST /v2/enqueue/q/{d}",
+    "POST /v2/enqueue/{w}/{d}", "POST /v2/batch", "POST /v2/batch", "DELETE /v2/messages", "GET /v2/messages/{m}",
+    "DELETE /v2/messages/{m}", "POST /v2/queues", "GET /v2/queues/{w}", "DELETE /v2/queues/{w}",
+    "POST /v2/queues/q/{verb}", "POST /v2/schedules/{d}", "GET /v2/schedules", "DELETE /v2/schedules/{w}",
+    "PATCH /v2/schedules/s/{verb}", "GET /v2/topics", "DELETE /v2/topics/{w}", "PATCH /v2/topics/g",
+    "POST /v2/topics/{w}/endpoints", "DELETE /v2/topics/g/endpoints", "GET /v2/dlq", "DELETE /v2/dlq",
+    "GET /v2/dlq/{w}", "POST /v2/dlq/retry", "POST /v2/dlq/retry/{w}", "GET /v2/events", "GET /v2/logs", "GET /v2/keys",
+    "POST /v2/keys/rotate", "GET /v2/flowControl", "GET /v2/flowControl/{w}", "POST /v2/flowControl/k/{verb}",
+    "GET /v2/globalParallelism", "GET /v2/bulkActions/{w}", "GET /", "GET /messages/{m}", "GET /dead-letters",
+    "POST /actions/{w}", "POST /actions/cancel", "POST /control/clock", "POST /control/faults", "PUT /control/hosts",
+    "GET /control/{w}", "GET /{w}", "GET //",
 )  # fmt: skip
+METHODS = ("GET", "POST", "DELETE", "PATCH", "PUT", "HEAD", "OPTIONS")
 HEADERS = (
     "Delay", "Timeout", "Retries", "Retry-Delay", "Not-Before", "Method", "Label", "Callback", "Failure-Callback",
     "Forward-X", "Flow-Control-Key", "Flow-Control-Value", "Callback-Retries", "Callback-Callback", "Deduplication-Id",
@@ -63,13 +68,16 @@ class Noise:
             return "".join(chr(self.random.randint(32, 255)) for _ in range(self.random.randint(0, 12)))
         return self.random.choice(WORDS)
 
-    def path(self) -> str:
+    def method_and_path(self) -> tuple[str, str]:
         destination = (
             self.destination + self.random.choice(("", "/a", "//b?x=1"))
             if self.random.random() < 0.7
             else self.word()
         )
-        path = self.random.choice(PATHS).format(
+        method, _, path = self.random.choice(CALLS).partition(" ")
+        if self.random.random() < 0.1:
+            method = self.random.choice(METHODS)
+        path = path.format(
             d=destination,
             w=self.word() or "w",
             m=self.random.choice(self.known),
@@ -80,7 +88,7 @@ class Noise:
         )
         raw = f"{path}{'&' if '?' in path else '?'}{query}" if query else path
         # What no client could put in a request line is escaped; the rest is left as bad as it is.
-        return "".join(
+        return method, "".join(
             sign if "!" <= sign <= "~" and sign != "#" else f"%{ord(sign) & 255:02X}" for sign in raw
         )
 
@@ -119,10 +127,9 @@ async def test_ten_thousand_bad_requests_leave_it_serving(world: World) -> None:
     world.destination.answers.extend(Answer(500 if n % 3 == 0 else 200) for n in range(REQUESTS * 3))
     noise = Noise(SEED, world.destination.url)
     statuses: Counter[int] = Counter()
-    methods = ("GET", "POST", "POST", "POST", "DELETE", "PATCH", "PUT", "HEAD", "OPTIONS")
 
     async def send(session: aiohttp.ClientSession) -> None:
-        method, path = noise.random.choice(methods), noise.path()
+        method, path = noise.method_and_path()
         headers, body = noise.headers(world.server.token), noise.body()
         url = URL(world.server.url + path, encoded=True)
         async with session.request(method, url, headers=headers, data=body, allow_redirects=False) as answer:
@@ -142,8 +149,7 @@ async def test_ten_thousand_bad_requests_leave_it_serving(world: World) -> None:
     async with aiohttp.ClientSession(skip_auto_headers=("Content-Type",)) as session:
         for _ in range(REQUESTS // 10):
             await asyncio.gather(*(send(session) for _ in range(10)))
-    print(f"{statuses.total()} requests of seed {SEED}: {dict(statuses)}")
-    assert statuses[200] > REQUESTS / 20, "noise that is always refused finds nothing"
+    assert statuses[200] > REQUESTS / 5, f"noise that is always refused finds nothing: {statuses}"
     await check_it_is_consistent(world)
 
 

@@ -112,7 +112,8 @@ async def test_what_is_cancelled_at_the_last_moment_is_not_sent(world: World) ->
     """Its turn has come, but nothing has been sent: it stays cancelled, and its queue goes on."""
     await world.ask(lambda sdk: sdk.queue.upsert("q", paused=True))
     responses = [
-        await world.ask(lambda sdk: sdk.message.enqueue(queue="q", url=world.destination.url)) for _ in range(2)
+        await world.ask(lambda sdk: sdk.message.enqueue(queue="q", url=world.destination.url))
+        for _ in range(2)
     ]
     first, second = (response.message_id for response in responses)  # type: ignore[union-attr]
     courier = world.server.accounts[world.server.token].courier
