@@ -36,6 +36,9 @@ demo: setup ## start everything on this machine, send eight mails, show them, st
 dev: setup ## the local cloud, staying up; functions restart when their code changes
 	@$(BIN)/python -m infra.local.dev
 
+qstash: setup ## the local QStash alone, on port 8080 (ARGS="--state file" and more: see infra/local/qstash/README.md)
+	@$(BIN)/python -m infra.local.qstash $(ARGS)
+
 shell: setup ## a Python prompt connected to the running make dev
 	@$(BIN)/python -m infra.local.shell
 
@@ -76,7 +79,7 @@ format: setup ## format the code and mend what the linter can
 # WS1000 wants X-Ray on, WS1004 log groups found by name (ours are named in LoggingConfig; tests/artifact holds them).
 UNWANTED_RULES := WS1000 WS1004
 
-.PHONY: help setup demo dev shell migrate schedules seed payload-key payload-key-use test chaos check format
+.PHONY: help setup demo dev qstash shell migrate schedules seed payload-key payload-key-use test chaos check format
 
 # ---- Building for Lambda ----------------------------------------------------------------------------------------
 # `sam build` calls build-SharedLayer and build-NameFunction below for the resources of those names in template.yaml.

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -20,6 +21,8 @@ from infra.local.qstash.server import QStashServer
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the server; the process's exit code."""
     options = _parser().parse_args(arguments)
+    # What is remembered lives long: looking through it again and again would take a third of the time.
+    gc.set_threshold(50_000, 20, 20)
     try:
         asyncio.run(_run(options))
     except Unreadable as error:

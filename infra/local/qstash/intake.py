@@ -12,7 +12,7 @@ from infra.local.qstash.url_groups import Endpoint, UrlGroups
 from infra.local.qstash.wire.destinations import check_destination
 from infra.local.qstash.wire.headers import Headers
 from infra.local.qstash.wire.names import is_name
-from infra.local.qstash.wire.options import check_not_before, parse_options
+from infra.local.qstash.wire.options import Options, check_not_before, parse_options
 
 _DAY = 86_400
 _DEDUPLICATION = ("Upstash-Deduplication-Id", "Upstash-Content-Based-Deduplication")
@@ -55,6 +55,7 @@ class Intake:
         self._groups = groups
         self._plan = plan
         self._clock = clock
+        self._last: tuple[Headers, Options] | None = None
 
     def draft(self, order: Order) -> Draft:
         """The messages that this order asks for. Raises Refused: 404 for the name of no group."""
@@ -109,7 +110,7 @@ class Intake:
         return draft
 
     def _message(self, order: Order, endpoint: Endpoint, topic: str | None = None) -> Message:
-        options = parse_options(order.headers, self._plan)
+        options = self._parse(order.headers)
         now = self._clock()
         if options.not_before is not None:
             check_not_before(options.not_before, now, self._plan)
@@ -120,6 +121,12 @@ class Intake:
             not_before=max(now, not_before), topic=topic, endpoint=endpoint.name, queue=order.queue,
             place=None if order.queue is None else Place(order.queue, message_id),
         )  # fmt: skip
+
+    def _parse(self, headers: Headers) -> Options:
+        # Those of one batch, or one burst, are mostly the same.
+        if self._last is None or self._last[0] != headers:
+            self._last = headers, parse_options(headers, self._plan)
+        return self._last[1]
 
     def _accept(self, message: Message) -> Receipt:
         key = deduplication_key(message)

@@ -171,6 +171,7 @@ class QStashServer:
         for account in self._accounts.values():
             await account.courier.pause()
         self._timer.clear()
+        self._sender.lanes.reset()
         self._journal.clear()
         self.faults.clear()
         self.hosts.replace({})

@@ -111,6 +111,7 @@ class Courier:
         await asyncio.gather(*tasks, return_exceptions=True)
         self.flow.reset()
         self.all = Gate(self.all.limits)
+        self._sent.clear()
 
     @property
     def sending(self) -> bool:
@@ -164,15 +165,22 @@ class Courier:
         self._letting_through = False
 
     def _start(self, message: Message) -> None:
+        self._sent.add(message.id)
+        way = self._sender.way(message)
+        self._sender.lanes.enter(way, partial(self._take_off, message, way))
+
+    def _take_off(self, message: Message, way: str) -> None:
+        if self._paused:
+            return  # it is armed anew when the server goes on
         task = asyncio.create_task(self._attempt(message))
         self._in_flight[task] = message
-        self._sent.add(message.id)
-        task.add_done_callback(self._land)
+        task.add_done_callback(partial(self._land, way))
 
-    def _land(self, task: asyncio.Task[None]) -> None:
+    def _land(self, way: str, task: asyncio.Task[None]) -> None:
         message = self._in_flight.pop(task)
         self._sent.discard(message.id)
         if not self._paused:
+            self._sender.lanes.leave(way)
             self.all.active -= 1
             self.flow.leave(message)
             self._let_through()

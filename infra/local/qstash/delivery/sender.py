@@ -38,7 +38,7 @@ class Sender:
 
     async def open(self) -> None:
         """Get ready to send from the running event loop."""
-        self.lanes = Lanes()
+        self.lanes.reset()
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEPT_SECONDS),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -56,19 +56,21 @@ class Sender:
         """Deliver once, signed with `key`; never raises for what the destination does."""
         url = URL(message.url, encoded=True)
         target = self._hosts.locate(url)
-        async with self.lanes.lane(target):
-            headers = self._headers(message, key)
-            if target is not url:
-                # As if the public host were there.
-                headers["Host"] = url.host_port_subcomponent or ""
-            began, started = self._clock(), time.perf_counter()
-            status, answered, body, error = await self._exchange(message, target, headers)
-            return Attempt(
-                status, answered, body, error, collect(headers.items()), began, time.perf_counter() - started
-            )
+        headers = self._headers(message, key)
+        if target is not url:
+            # As if the public host were there.
+            headers["Host"] = [url.host_port_subcomponent or ""]
+        began, started = self._clock(), time.perf_counter()
+        status, answered, body, error = await self._exchange(message, target, headers)
+        return Attempt(status, answered, body, error, headers, began, time.perf_counter() - started)
+
+    def way(self, message: Message) -> str:
+        """The host and port where the message goes to."""
+        target = self._hosts.locate(URL(message.url, encoded=True))
+        return f"{target.raw_host}:{target.port}"
 
     async def _exchange(
-        self, message: Message, target: URL, headers: CIMultiDict[str]
+        self, message: Message, target: URL, headers: Headers
     ) -> tuple[int, Headers, bytes, str | None]:
         try:
             async with asyncio.timeout(message.options.timeout):
@@ -80,37 +82,35 @@ class Sender:
             return 0, {}, b"", f"cannot deliver to {message.url}: {reason}"
 
     async def _post(
-        self, message: Message, target: URL, headers: CIMultiDict[str]
+        self, message: Message, target: URL, headers: Headers
     ) -> tuple[int, Headers, bytes, str | None]:
         if self._session is None:
             raise RuntimeError("the sender is closed")
         async with self._session.request(
             message.options.method,
             target,
-            headers=headers,
+            headers=CIMultiDict((name, value) for name, values in headers.items() for value in values),
             data=_payload(message.body),
             allow_redirects=False,
         ) as response:
             return response.status, collect(response.headers.items()), await response.read(), None
 
-    def _headers(self, message: Message, key: str) -> CIMultiDict[str]:
-        headers = CIMultiDict({"User-Agent": "Upstash-QStash", "Accept-Encoding": "gzip"})
-        for name, values in message.options.headers.items():
-            headers.popall(name, None)
-            headers.extend((name, value) for value in values)
-        headers.update(
-            {
-                "Upstash-Message-Id": message.id,
-                "Upstash-Retried": str(message.retried),
-                "Upstash-Signature": sign(key, url=message.url, body=message.body, now=self._clock()),
-                "Upstash-Caller-Ip": message.caller_ip,
-                "Upstash-Region": self._region,
-            }
-        )
+    def _headers(self, message: Message, key: str) -> Headers:
+        signature = sign(key, url=message.url, body=message.body, now=self._clock())
+        headers = {
+            "User-Agent": ["Upstash-QStash"],
+            "Accept-Encoding": ["gzip"],
+            **message.options.headers,
+            "Upstash-Message-Id": [message.id],
+            "Upstash-Retried": [str(message.retried)],
+            "Upstash-Signature": [signature],
+            "Upstash-Caller-Ip": [message.caller_ip],
+            "Upstash-Region": [self._region],
+        }
         if message.topic is not None:
-            headers["Upstash-Topic-Name"] = message.topic
+            headers["Upstash-Topic-Name"] = [message.topic]
         if message.schedule_id is not None:
-            headers["Upstash-Schedule-Id"] = message.schedule_id
+            headers["Upstash-Schedule-Id"] = [message.schedule_id]
         return headers
 
 

@@ -26,28 +26,34 @@ class SigningKeys:
 
 def sign(key: str, *, url: str, body: bytes, now: float) -> str:
     """The signature of one delivery: an HS256 JWT that is valid for five minutes after the Unix time `now`."""
+    second = int(now)
     claims = {
         "iss": "Upstash",
         "sub": url,
-        "exp": int(now) + _LIFETIME,
-        "nbf": int(
-            now
-        ),  # as the documentation's example has it; others were seen with 0, which forgives a clock behind
-        "iat": int(now),
+        "exp": second + _LIFETIME,
+        # As the documentation's example has it; others were seen with 0, which forgives a clock behind.
+        "nbf": second,
+        "iat": second,
         "jti": f"jwt_{secrets.token_hex(14)}",
         "body": base64.urlsafe_b64encode(hashlib.sha256(body).digest()).decode(),
     }
-    signed = f"{_segment({'alg': 'HS256', 'typ': 'JWT'})}.{_segment(claims)}"
-    digest = hmac.digest(key.encode(), signed.encode(), "sha256")
-    return f"{signed}.{_unpadded(digest)}"
+    signed = b".".join((_HEADER, _segment(claims)))
+    digest = hmac.digest(key.encode(), signed, "sha256")
+    return f"{signed.decode()}.{_unpadded(digest).decode()}"
 
 
-def _segment(part: dict[str, object]) -> str:
-    return _unpadded(json.dumps(part, separators=(",", ":")).encode())
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
-def _unpadded(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+def _segment(part: dict[str, object]) -> bytes:
+    return _unpadded(_encode(part).encode())
+
+
+def _unpadded(data: bytes) -> bytes:
+    return base64.urlsafe_b64encode(data).rstrip(b"=")
+
+
+_HEADER = _segment({"alg": "HS256", "typ": "JWT"})
 
 
 def _new_key() -> str:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
@@ -13,6 +14,7 @@ _OF_ONE_CONNECTION = frozenset({
 })  # fmt: skip
 
 
+@lru_cache(maxsize=4096)
 def canonical(name: str) -> str:
     """`bypass-tunnel-reminder` as `Bypass-Tunnel-Reminder`."""
     return "-".join(part.capitalize() for part in name.split("-"))
