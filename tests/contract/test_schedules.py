@@ -249,6 +249,9 @@ async def test_summer_time(world: World, cron: str, start: str, expected: Sequen
         ("0 0 29 FEB *", "2032-02-29T00:00+00:00"),
         ("0 0 13 * fri", "2030-01-04T00:00+00:00"),
         ("0 0 * * 7", "2030-01-06T00:00+00:00"),
+        ("5-5 4-04 * * *", "2030-01-01T04:05+00:00"),
+        ("0 0 * * mon-1,Mon-MON/2", "2030-01-07T00:00+00:00"),
+        ("0 0 1-1 feb-2 *", "2030-02-01T00:00+00:00"),
     ],
 )
 async def test_next_times(world: World, cron: str, expected: str) -> None:
