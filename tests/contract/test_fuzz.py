@@ -160,8 +160,8 @@ async def check_it_is_consistent(world: World) -> None:
     server.hosts.replace({})
     world.destination.answers.clear()
     [account] = [each for token, each in server.accounts.items() if token == server.token]
-    for queue in await world.ask(lambda sdk: sdk.queue.list()):
-        await world.ask(lambda sdk, name=queue.name: sdk.queue.resume(name))
+    for queue in account.courier.queues.all():
+        account.courier.queues.pause(queue, False)
     for gate in list(account.courier.flow.gates().values()):
         account.courier.flow.resume(gate)
     for schedule in account.schedules.all():

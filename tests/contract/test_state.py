@@ -62,11 +62,10 @@ async def test_all_of_it_is_there_again(tmp_path: Path) -> None:
         await world.ask(lambda sdk: sdk.flow_control.pause("paused"))
         await world.ask(lambda sdk: sdk.signing_key.rotate())
         for schedule_id in ("s", "paused"):
-            await world.ask(
-                lambda sdk, schedule_id=schedule_id: sdk.schedule.create(
-                    destination="g", cron="CRON_TZ=Asia/Tokyo 0 0 1 1 *", schedule_id=schedule_id, delay="2d"
-                )
-            )
+            await world.http(
+                "POST", "/v2/schedules/g", Upstash_Cron="CRON_TZ=Asia/Tokyo 0 0 1 1 *",
+                Upstash_Schedule_Id=schedule_id, Upstash_Delay="2d",
+            )  # fmt: skip
         await world.ask(lambda sdk: sdk.schedule.pause("paused"))
         await world.server.trigger("s")
         world.server.advance(5)
@@ -89,7 +88,7 @@ async def test_what_waits_is_delivered_by_the_next_one(tmp_path: Path) -> None:
         destination = world.destination
         destination.otherwise = Answer(gate=gate)
         for n in range(3):
-            await world.ask(lambda sdk, n=n: sdk.message.enqueue(queue="q", url=f"{destination.url}/{n}"))
+            await world.http("POST", f"/v2/enqueue/q/{destination.url}/{n}")
         await destination.received(1)
         await world.publish(url=f"{destination.url}/delayed", delay="1h")
         host = destination.url.removeprefix("http://")

@@ -193,7 +193,7 @@ class Courier:
             return  # cancelled between its turn and now
         self.store.record(message, State.ACTIVE)
         await self._rules.faults.wait_turn()
-        if message.finished:
+        if message.finished_at is not None:
             return
         attempt = await self._send(message)
         if not message.finished:
