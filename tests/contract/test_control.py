@@ -147,6 +147,17 @@ async def test_a_public_host_is_rewritten(build_world: Build) -> None:
     assert await ask(world, "GET", "hosts") == {"api.example.com": world.destination.url}
 
 
+@pytest.mark.parametrize(
+    ("url", "path"), [("https://api.example.com?x=1", "/?x=1"), ("https://api.example.com:8443", "/")]
+)
+async def test_a_rewritten_url_without_a_path(world: World, url: str, path: str) -> None:
+    host = url.removeprefix("https://").partition("?")[0]
+    world.server.hosts.replace({host: world.destination.url})
+    await world.publish(url=url)
+    [delivery] = await world.destination.received(1)
+    assert (delivery.path, delivery.headers["Host"]) == (path, host)
+
+
 async def test_redeliver_and_trigger(world: World) -> None:
     message_id = await world.publish()
     await world.idle()

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from qstash.errors import QStashError
 
-from infra.local.qstash import PLANS
+from infra.local.qstash import PLANS, Plan
 from tests.contract.conftest import Build
 from tests.contract.world import PATIENCE, Answer, World
 
@@ -159,6 +159,17 @@ async def test_deleting_a_queue_cancels_who_waits(world: World) -> None:
     assert paths(world) == ["/0"]
     states = [[event["state"] for event in await world.events(message_id)][-1] for message_id in ids]
     assert states == ["DELIVERED", "CANCELED", "CANCELED"]
+
+
+async def test_a_delayed_message_finds_its_deleted_queue_anew(build_world: Build) -> None:
+    """Even where the plan has no room for the queue: nothing else would deliver the message."""
+    world = await build_world(plan=Plan(max_queues=1))
+    await enqueue_by_http(world, "late", Upstash_Delay="60s")
+    await world.ask(lambda sdk: sdk.queue.delete("q"))
+    await world.ask(lambda sdk: sdk.queue.upsert("other"))
+    world.advance(61)
+    await world.idle()
+    assert paths(world) == ["/late"]
 
 
 async def test_filters_by_queue(world: World) -> None:

@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m infra.local.qstash", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=int(os.environ.get("QSTASH_DEV_PORT", "8080")))
+    parser.add_argument("--port", type=int, default=os.environ.get("QSTASH_DEV_PORT", "8080"))
     parser.add_argument(
         "--state", type=Path, help="a file to keep all state in over a restart; none by default"
     )
@@ -57,9 +57,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--quota",
-        choices=PLANS,
+        type=_quota,
         default=os.environ.get("QSTASH_DEV_QUOTA", "none"),
-        help="the plan whose limits hold",
+        help=f"the plan whose limits hold: {', '.join(PLANS)}",
     )
     parser.add_argument(
         "--max-retries", type=int, default=DEFAULT_MAX_RETRIES, help="most retries that a message may ask for"
@@ -79,6 +79,12 @@ def _scale(text: str) -> float:
     if scale < 0:
         raise ValueError("a scale cannot be negative")
     return scale
+
+
+def _quota(text: str) -> str:
+    if text not in PLANS:
+        raise argparse.ArgumentTypeError(f"{text!a} is not one of {', '.join(PLANS)}")
+    return text
 
 
 def _rewrite(text: str) -> tuple[str, str]:

@@ -39,35 +39,30 @@ _PAYG = Plan(
     dead_letter_retention=7 * _DAY,
 )
 
+_FREE = Plan(
+    max_delay=7 * _DAY,
+    max_timeout=900.0,
+    max_message_size=_MB,
+    max_messages_per_day=1_000,
+    max_schedules=10,
+    max_queues=10,
+    max_url_groups=1,
+    max_queue_parallelism=2,
+    max_parallelism=10,
+    dead_letter_retention=3 * _DAY,
+    log_retention=3 * _DAY,
+)
+_ONE_MILLION = replace(
+    _PAYG, max_delay=None, max_message_size=50 * _MB, max_parallelism=200, dead_letter_retention=30 * _DAY
+)
+_TEN_MILLION = replace(_ONE_MILLION, max_parallelism=1_000, dead_letter_retention=90 * _DAY)
+
 PLANS: Final = {
     "none": Plan(),
-    "free": Plan(
-        max_delay=7 * _DAY,
-        max_timeout=900.0,
-        max_message_size=_MB,
-        max_messages_per_day=1_000,
-        max_schedules=10,
-        max_queues=10,
-        max_url_groups=1,
-        max_queue_parallelism=2,
-        max_parallelism=10,
-        dead_letter_retention=3 * _DAY,
-        log_retention=3 * _DAY,
-    ),
+    "free": _FREE,
     "payg": _PAYG,
-    "1m": replace(
-        _PAYG,
-        max_delay=None,
-        max_message_size=50 * _MB,
-        max_parallelism=200,
-        dead_letter_retention=30 * _DAY,
-    ),
-    "10m": replace(
-        _PAYG,
-        max_delay=None,
-        max_message_size=50 * _MB,
-        max_parallelism=1_000,
-        dead_letter_retention=90 * _DAY,
-    ),
+    "1m": _ONE_MILLION,
+    "10m": _TEN_MILLION,
+    "pro": _TEN_MILLION,
 }
-"""By name: `none` limits only the retries, as the official development server does."""
+"""By name. `none` limits only the retries, `pro` is what the official development server calls its larger plan."""

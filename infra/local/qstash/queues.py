@@ -55,12 +55,9 @@ class Queues:
 
     def ensure(self, name: str) -> Queue:
         """The queue of that name, made if need be. Raises QuotaExceeded."""
-        queue = self._queues.get(name)
-        if queue is None:
+        if name not in self._queues:
             check_quota("maxQueues", len(self._queues) + 1, self._plan.max_queues)
-            queue = self._queues[name] = Queue(name, self._clock(), self._clock())
-            self._save(queue)
-        return queue
+        return self._get_or_make(name)
 
     def configure(self, name: str, *, parallelism: int, paused: bool) -> None:
         """Make a queue, or change one. Raises QuotaExceeded."""
@@ -85,7 +82,8 @@ class Queues:
         if message.in_place or message.queue is None:
             self._start(message)
             return
-        queue = self.ensure(message.queue)
+        # Its queue may have been deleted while it was delayed.
+        queue = self._get_or_make(message.queue)
         queue.waiting.append(message)
         self._let_through(queue)
 
@@ -120,6 +118,13 @@ class Queues:
         """Forget who waits, for all will enter again; but not whose turn it is."""
         for queue in self._queues.values():
             queue.waiting.clear()
+
+    def _get_or_make(self, name: str) -> Queue:
+        queue = self._queues.get(name)
+        if queue is None:
+            queue = self._queues[name] = Queue(name, self._clock(), self._clock())
+            self._save(queue)
+        return queue
 
     def _changed(self, queue: Queue) -> None:
         queue.updated_at = self._clock()

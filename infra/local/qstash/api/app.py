@@ -84,8 +84,8 @@ async def _answer(request: web.Request, body: bytes, control: Control) -> web.St
 
 
 def _merge(headers: Headers, ours: list[tuple[str, str]]) -> Headers:
-    """The headers, with query parameters in place of those that are not there."""
-    return {canonical(name): [value] for name, value in ours} | headers
+    """The headers, with `upstash-*` query parameters in place of those that are not there."""
+    return {canonical(name): [value] for name, value in ours if name != "qstash_token"} | headers
 
 
 def _authenticate(

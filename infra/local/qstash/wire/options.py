@@ -209,4 +209,5 @@ def _delivered_headers(given: Headers) -> Headers:
 
 
 def _travels_unprefixed(name: str) -> bool:
-    return may_travel(name) and not name.startswith("Upstash-")
+    # What may be packed how is between this server and the destination.
+    return may_travel(name) and not name.startswith("Upstash-") and name != "Accept-Encoding"
