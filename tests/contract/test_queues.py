@@ -148,6 +148,19 @@ async def test_a_cancelled_message_gives_up_its_place(world: World) -> None:
     assert paths(world) == ["/0", "/2", "/3"]
 
 
+async def test_a_stop_frees_the_places_of_the_cancelled(world: World) -> None:
+    gate = asyncio.Event()
+    world.destination.answers.append(Answer(gate=gate))
+    ids = [await enqueue(world, str(n)) for n in range(2)]
+    await world.destination.received(1)
+    await world.ask(lambda sdk: sdk.message.cancel(ids[0]))
+    await world.server.stop()
+    gate.set()
+    await world.server.start()
+    await world.idle()
+    assert paths(world) == ["/0", "/1"]
+
+
 async def test_deleting_a_queue_cancels_who_waits(world: World) -> None:
     gate = asyncio.Event()
     world.destination.answers.append(Answer(gate=gate))

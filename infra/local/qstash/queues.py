@@ -1,7 +1,7 @@
 """Queues: first in, first out; the next one goes when all of the one before it is over, its callbacks too."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from infra.local.qstash.errors import check_quota
@@ -107,17 +107,19 @@ class Queues:
         """Take in a queue from an earlier run."""
         self._queues[queue.name] = queue
 
-    def retake(self, message: Message) -> None:
-        """Count a message from an earlier run, if it takes up a place."""
+    def _retake(self, message: Message) -> None:
         queue = None if message.place is None else self._queues.get(message.place.queue)
         if queue is not None and message.place is not None and (message.in_place or message.is_callback):
             root = message.place.message_id
             queue.taken[root] = queue.taken.get(root, 0) + 1
 
-    def reset(self) -> None:
-        """Forget who waits, for all will enter again; but not whose turn it is."""
+    def reset(self, live: Iterable[Message]) -> None:
+        """Forget who waits, for all of the `live` will enter again; those that have their place keep it."""
         for queue in self._queues.values():
             queue.waiting.clear()
+            queue.taken.clear()
+        for message in live:
+            self._retake(message)
 
     def _get_or_make(self, name: str) -> Queue:
         queue = self._queues.get(name)

@@ -98,7 +98,7 @@ class Courier:
     def resume(self) -> None:
         """Deliver all that is left from before a stop; what was under way then is sent again."""
         self._paused = False
-        self.queues.reset()
+        self.queues.reset(self.store.live.values())
         for message in list(self.store.live.values()):
             self._arm(message)
 

@@ -152,7 +152,15 @@ def _encode_letter(letter: DeadLetter) -> dict[str, Any]:
 
 
 def _encode_attempt(attempt: Attempt) -> dict[str, Any]:
-    return asdict(attempt) | {"body": base64.b64encode(attempt.body).decode()}
+    return {
+        "status": attempt.status,
+        "headers": attempt.headers,
+        "body": base64.b64encode(attempt.body).decode(),
+        "error": attempt.error,
+        "sent": attempt.sent,
+        "began": attempt.began,
+        "seconds": attempt.seconds,
+    }
 
 
 def _decode_attempt(data: Any) -> Attempt:

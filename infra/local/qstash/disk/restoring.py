@@ -55,8 +55,7 @@ def _restore_account(account: Account, found: _Found) -> None:
         courier.keys = records.decode_keys(data)
     for data in of("queue").values():
         courier.queues.add(records.decode_queue(data))
-    for message in courier.store.live.values():
-        courier.queues.retake(message)
+    courier.queues.reset(courier.store.live.values())
 
 
 def _decode_messages(messages: dict[str, Any], progress: dict[str, Any]) -> dict[str, Message]:
