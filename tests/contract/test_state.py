@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from qstash import QStash
 
-from infra.local.qstash import QStashServer
+from infra.local.qstash import Plan, QStashServer
 from infra.local.qstash.disk.file import Unreadable
 from tests.contract.conftest import running
 from tests.contract.world import PATIENCE, Answer, World
@@ -79,6 +79,17 @@ async def test_all_of_it_is_there_again(tmp_path: Path) -> None:
             "POST", "/v2/publish/http://127.0.0.1:1/x", Upstash_Deduplication_Id="d"
         )
         assert (status, answer["deduplicated"]) == (202, True)
+
+
+async def test_the_plan_of_then_holds(tmp_path: Path) -> None:
+    """Neither lost nor changed where the next server has another plan."""
+    async with one_run(tmp_path / "state.db", plan=Plan(max_retries=2, max_timeout=900)) as world:
+        ids = [await world.publish(delay="1h"), await world.publish(delay="1h", retries=1, timeout=60)]
+    async with one_run(tmp_path / "state.db", plan=Plan(max_retries=0, max_delay=1)) as world:
+        messages = [(await world.http("GET", f"/v2/messages/{message_id}"))[1] for message_id in ids]
+        assert [message["maxRetries"] for message in messages] == [2, 1]
+        timeouts = [(await world.events(message_id))[0]["timeout"] for message_id in ids]
+        assert timeouts == [900_000, 60_000]
 
 
 async def test_what_waits_is_delivered_by_the_next_one(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from infra.local.qstash.bulk_actions import BulkAction
@@ -28,11 +28,13 @@ def encode(kind: Kind, record: Any) -> Any:
 
 def decode_message(data: Any) -> Message:
     """A message as it was accepted; its progress is a record of its own."""
+    # What the plan of then made of them holds, whatever today's says.
+    asked = parse_options(data["given"], _NO_LIMITS, depth=data["depth"])
     return Message(
         data["id"],
         data["url"],
         base64.b64decode(data["body"]),
-        parse_options(data["given"], _NO_LIMITS, depth=data["depth"]),
+        replace(asked, max_retries=data["retries"], timeout=data["timeout"]),
         data["callerIp"],
         data["createdAt"],
         data["notBefore"],
@@ -110,6 +112,8 @@ def _encode_message(message: Message) -> dict[str, Any]:
         "body": base64.b64encode(message.body).decode(),
         "given": message.options.given,
         "depth": message.options.depth,
+        "retries": message.options.max_retries,
+        "timeout": message.options.timeout,
         "callerIp": message.caller_ip,
         "createdAt": message.created_at,
         "notBefore": message.not_before,
