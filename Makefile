@@ -39,6 +39,9 @@ demo: setup ## start everything on this machine, send eight mails, show them, st
 dev: setup ## the local cloud, staying up; functions restart when their code changes
 	@$(BIN)/python -m infra.local.dev
 
+qstash: setup ## the local QStash alone, on port 8080 (ARGS="--state file" and more: see infra/local/qstash/README.md)
+	@$(BIN)/python -m infra.local.qstash $(ARGS)
+
 shell: setup ## a Python prompt connected to the running make dev
 	@$(BIN)/python -m infra.local.shell
 
@@ -124,7 +127,7 @@ TEMPLATES := template.yaml infra/observability.yaml
 # ES7000 a dead letter queue for the mails of alarms.
 UNWANTED_RULES := WS1000 WS1004 ES7000
 
-.PHONY: help setup demo dev shell migrate schedules deploy secrets doctor destroy sam-local event seed payload-key payload-key-use test test-pooler chaos check format
+.PHONY: help setup demo dev qstash shell migrate schedules deploy secrets doctor destroy sam-local event seed payload-key payload-key-use test test-pooler chaos check format
 .PHONY: stripe-event resend-event github-event custom-event fuzz-webhooks
 
 # ---- Building for Lambda ----------------------------------------------------------------------------------------

@@ -100,8 +100,9 @@ async def test_no_quotas(build_world: Build) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
-        ("GET", "/", 404),
         ("GET", "//v2/keys", 404),
+        ("GET", "/index.html", 404),
+        ("POST", "/", 405),
         ("GET", "/v2/keys/", 404),
         ("GET", "/v3/keys", 404),
         ("POST", "/v2/keys", 405),
@@ -113,9 +114,20 @@ async def test_no_quotas(build_world: Build) -> None:
         ("POST", "/v2/schedules", 405),
         ("PUT", "/v2/schedules/http://a.b", 405),
         ("GET", "/v2/schedules/", 405),
-        ("GET", "/v2/queues", 501),
-        ("POST", "/v2/enqueue/q/http://a.b", 501),
-        ("GET", "/v2/topics/t", 501),
+        ("GET", "/v2/queues/q", 404),
+        ("POST", "/v2/queues/q/pause", 404),
+        ("GET", "/v2/topics/t", 404),
+        ("DELETE", "/v2/topics/t/endpoints", 404),
+        ("PUT", "/v2/topics/t", 405),
+        ("POST", "/v2/enqueue/q", 400),
+        ("POST", "/v2/enqueue/a%20b/http://a.b", 400),
+        ("GET", "/v2/enqueue/q/http://a.b", 405),
+        ("POST", "/v2/publish/api/llm", 400),
+        ("GET", "/v2/bulkActions/act_x", 404),
+        ("POST", "/v2/flowControl/k/resume", 404),
+        ("POST", "/v2/flowControl/k/pin", 400),
+        ("GET", "/control/nothing", 404),
+        ("GET", "/control/clock/x", 404),
         ("OPTIONS", "/v2/keys", 405),
     ],
 )
@@ -172,13 +184,10 @@ async def test_noise_is_never_an_error_of_ours(world: World) -> None:
             ]
         )
         tail = "".join(noise.choices("/?&=%2Fa..;#[]:@", k=noise.randint(0, 8)))
-        status, answer = await world.http(
+        status, _answer = await world.http(
             noise.choice(["POST", "GET", "DELETE"]), path + tail, "x", **headers
         )
-        assert status < 500 or (status, answer["error"].split()[:4]) == (
-            501,
-            ["this", "server", "has", "no"],
-        ), path + tail
+        assert status < 500, path + tail
 
 
 @pytest.mark.parametrize(
@@ -206,7 +215,7 @@ async def test_broken_requests(world: World, request_bytes: bytes) -> None:
 
 async def test_every_error_is_json(build_world: Build, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also those that the web framework finds first."""
-    monkeypatch.setattr("infra.local.qstash.app.LARGEST_BODY", 1000)
+    monkeypatch.setattr("infra.local.qstash.api.app.LARGEST_BODY", 1000)
     world = await build_world()
     too_large = await world.http("POST", f"/v2/publish/{world.destination.url}", "x" * 1001)
     assert too_large[0] == 413

@@ -108,6 +108,25 @@ async def test_a_cancelled_attempt_changes_nothing(world: World) -> None:
     assert len(world.destination.deliveries) == 1
 
 
+async def test_what_is_cancelled_at_the_last_moment_is_not_sent(world: World) -> None:
+    """Its turn has come, but nothing has been sent: it stays cancelled, and its queue goes on."""
+    await world.ask(lambda sdk: sdk.queue.upsert("q", paused=True))
+    responses = [
+        await world.ask(lambda sdk: sdk.message.enqueue(queue="q", url=world.destination.url))
+        for _ in range(2)
+    ]
+    first, second = (response.message_id for response in responses)  # type: ignore[union-attr]
+    courier = world.server.accounts[world.server.token].courier
+    queue = courier.queues.get("q")
+    assert queue is not None
+    courier.queues.pause(queue, False)
+    courier.cancel(courier.store.live[first])
+    await world.idle()
+    assert [event["state"] for event in await world.events(first)][-1] == "CANCELED"
+    [delivery] = world.destination.deliveries
+    assert delivery.headers["Upstash-Message-Id"] == second
+
+
 async def test_cancel_many_and_all(world: World) -> None:
     ids = [await world.publish(delay=60) for _ in range(5)]
     assert await world.ask(lambda sdk: sdk.message.cancel_many([ids[0], "msg_unknown"])) == 1
@@ -134,3 +153,22 @@ async def test_cancel_by_filter(world: World) -> None:
     assert await cancel("toDate=1") == 0
     assert await cancel("host=127.0.0.1&flowControlKey=c") == 1
     assert await cancel("count=500") == 1
+
+
+async def test_bulk_actions(world: World) -> None:
+    """What was cancelled by filter can be looked up; a list of ids is no bulk action."""
+    ids = [await world.publish(delay=60, label=label) for label in ("a", "a", "b")]
+    status, answer = await world.http("DELETE", "/v2/messages?label=a&async=true&count=1")
+    assert (status, answer["cancelled"]) == (202, 2), "the count is no limit any more"
+    _, action = await world.http("GET", f"/v2/bulkActions/{answer['actionId']}")
+    assert action["createdAt"] == action["completedAt"] == pytest.approx(world.clock() * 1000, abs=10_000)
+    assert {name: action[name] for name in ("actionId", "kind", "state", "total", "processed", "filter")} == {
+        "actionId": answer["actionId"], "kind": "cancel", "state": "FINISHED", "total": 2, "processed": 2,
+        "filter": {"label": ["a"], "count": ["1"]},
+    }  # fmt: skip
+    assert await world.http("DELETE", f"/v2/messages?messageIds={ids[2]}&label=none") == (
+        202,
+        {"cancelled": 1},
+    )
+    assert (await world.http("GET", "/v2/bulkActions"))[1] == [action]
+    assert (await world.http("DELETE", "/v2/messages?count=501"))[0] == 400

@@ -2,10 +2,10 @@ import math
 
 import pytest
 
-from infra.local.qstash.backoff import chosen_wait, default_wait, requested_wait
-from infra.local.qstash.destinations import split_query
-from infra.local.qstash.durations import parse_duration
-from infra.local.qstash.expressions import check_expression, evaluate
+from infra.local.qstash.delivery.backoff import chosen_wait, default_wait, requested_wait
+from infra.local.qstash.wire.destinations import split_query
+from infra.local.qstash.wire.durations import parse_duration
+from infra.local.qstash.wire.expressions import check_expression, evaluate
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,21 @@ async def test_header_forward_sends_all_but_the_token(world: World) -> None:
     assert not any(name.lower().startswith("upstash-header") for name in delivery.headers)
 
 
+async def test_a_token_in_the_query_stays_here(world: World) -> None:
+    """Not even where all headers are forwarded; but a webhook's own Authorization goes with them."""
+    path = (
+        f"/v2/publish/{world.destination.url}?qstash_token={world.server.token}&upstash-header-forward=true"
+    )
+    await world.http(
+        "POST", path, "x", token="", Authorization="Basic webhook", Accept_Encoding="br", X_Event="paid"
+    )
+    [delivery] = await world.destination.received(1)
+    assert world.server.token not in str(delivery)
+    assert not any("token" in name.lower() for name in delivery.headers)
+    assert (delivery.headers["Authorization"], delivery.headers["X-Event"]) == ("Basic webhook", "paid")
+    assert delivery.headers["Accept-Encoding"] == "gzip"
+
+
 async def test_a_batch_goes_to_all_in_order(world: World) -> None:
     responses = await world.ask(
         lambda sdk: sdk.message.batch_json(

@@ -6,6 +6,7 @@ import json
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -63,6 +64,7 @@ class Destination:
         self.otherwise = Answer()
         self.open = 0
         self.most_open = 0
+        self.watch: Callable[[Delivery], AbstractContextManager[object]] = nullcontext
         self._came = asyncio.Event()
         self._runner: web.AppRunner | None = None
         self.url = ""
@@ -92,16 +94,18 @@ class Destination:
 
     async def _receive(self, request: web.Request) -> web.Response:
         body = await request.read()
-        self.deliveries.append(
-            Delivery(request.method, request.raw_path, CIMultiDictProxy(CIMultiDict(request.headers)), body)
-        )
+        headers = CIMultiDictProxy(CIMultiDict(request.headers))
+        delivery = Delivery(request.method, request.raw_path, headers, body)
+        self.deliveries.append(delivery)
         self._came.set()
         answer = self.answers.popleft() if self.answers else self.otherwise
         self.open += 1
         self.most_open = max(self.most_open, self.open)
         try:
-            if answer.gate is not None:
-                await answer.gate.wait()
+            with self.watch(delivery):
+                await asyncio.sleep(0)
+                if answer.gate is not None:
+                    await answer.gate.wait()
         finally:
             self.open -= 1
         return web.Response(status=answer.status, headers=answer.headers, body=answer.body)

@@ -2,20 +2,32 @@
 
 import argparse
 import asyncio
+import gc
 import os
 import signal
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
-from infra.local.qstash.server import DEFAULT_MAX_RETRIES, QStashServer
+from infra.local.qstash.accounts import DEFAULT_USER
+from infra.local.qstash.delivery.hosts import Hosts
+from infra.local.qstash.disk.file import Unreadable
+from infra.local.qstash.plans import DEFAULT_MAX_RETRIES, PLANS, Plan
+from infra.local.qstash.server import QStashServer
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the server; the process's exit code."""
     options = _parser().parse_args(arguments)
+    # What is remembered lives long: looking through it again and again would take a third of the time.
+    gc.set_threshold(50_000, 20, 20)
     try:
         asyncio.run(_run(options))
+    except Unreadable as error:
+        print(error, file=sys.stderr)
+        return 1
     except OSError as error:
         print(f"cannot listen on {options.host}:{options.port}: {error.strerror}", file=sys.stderr)
         return 1
@@ -25,7 +37,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m infra.local.qstash", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=int(os.environ.get("QSTASH_DEV_PORT", "8080")))
+    parser.add_argument("--port", type=int, default=os.environ.get("QSTASH_DEV_PORT", "8080"))
+    parser.add_argument(
+        "--state", type=Path, help="a file to keep all state in over a restart; none by default"
+    )
+    parser.add_argument(
+        "--rewrite",
+        metavar="HOST=URL",
+        type=_rewrite,
+        action="append",
+        default=[],
+        help="deliver what is for a host elsewhere, as in api.example.com=http://127.0.0.1:3000; may be repeated",
+    )
     parser.add_argument(
         "--backoff-scale",
         type=_scale,
@@ -33,10 +56,20 @@ def _parser() -> argparse.ArgumentParser:
         help="multiplies every wait before a retry; 0 retries at once",
     )
     parser.add_argument(
+        "--quota",
+        type=_quota,
+        default=os.environ.get("QSTASH_DEV_QUOTA", "none"),
+        help=f"the plan whose limits hold: {', '.join(PLANS)}",
+    )
+    parser.add_argument(
         "--max-retries", type=int, default=DEFAULT_MAX_RETRIES, help="most retries that a message may ask for"
     )
-    parser.add_argument("--max-delay", type=float, help="longest delay in seconds; no limit by default")
-    parser.add_argument("--max-schedules", type=int, help="most schedules of a user; no limit by default")
+    parser.add_argument("--max-delay", type=float, help="longest delay in seconds, instead of the plan's")
+    parser.add_argument("--max-schedules", type=int, help="most schedules of a user, instead of the plan's")
+    parser.add_argument("--region", default="EU-CENTRAL-1", help="what deliveries say in Upstash-Region")
+    parser.add_argument(
+        "--allow-host", action="append", default=[], help="a name under which the pages may be looked at, too"
+    )
     parser.add_argument("--quiet", action="store_true", help="no line for each delivery")
     return parser
 
@@ -48,15 +81,43 @@ def _scale(text: str) -> float:
     return scale
 
 
+def _quota(text: str) -> str:
+    if text not in PLANS:
+        raise argparse.ArgumentTypeError(f"{text!a} is not one of {', '.join(PLANS)}")
+    return text
+
+
+def _rewrite(text: str) -> tuple[str, str]:
+    host, _, target = text.partition("=")
+    try:
+        Hosts().replace({host: target})
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!a} is not HOST=URL: {error}") from error
+    return host, target
+
+
+def _plan(options: argparse.Namespace) -> Plan:
+    given = {
+        "max_retries": options.max_retries,
+        "max_delay": options.max_delay,
+        "max_schedules": options.max_schedules,
+    }
+    return replace(
+        PLANS[options.quota], **{name: value for name, value in given.items() if value is not None}
+    )
+
+
 async def _run(options: argparse.Namespace) -> None:
     server = QStashServer(
         host=options.host,
         port=options.port,
         backoff_scale=options.backoff_scale,
         log=None if options.quiet else _print_line,
-        max_retries=options.max_retries,
-        max_delay=options.max_delay,
-        max_schedules=options.max_schedules,
+        plan=_plan(options),
+        hosts=dict(options.rewrite),
+        state=options.state,
+        region=options.region,
+        allowed_hosts=options.allow_host,
     )
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -65,6 +126,7 @@ async def _run(options: argparse.Namespace) -> None:
     print(_banner(server), flush=True)
     await stopped.wait()
     await server.stop()
+    server.close()
 
 
 def _banner(server: QStashServer) -> str:
@@ -75,6 +137,7 @@ def _banner(server: QStashServer) -> str:
             f"QSTASH_TOKEN={server.token}",
             f"QSTASH_CURRENT_SIGNING_KEY={server.current_signing_key}",
             f"QSTASH_NEXT_SIGNING_KEY={server.next_signing_key}",
+            f"Read-only token: {DEFAULT_USER.read_only_token}",
         ]
     )
 

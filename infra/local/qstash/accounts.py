@@ -1,11 +1,22 @@
 """The four fixed users of a development server, each with a world of its own."""
 
+import base64
+import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from infra.local.qstash.courier import Courier
+from infra.local.qstash.bulk_actions import BulkActions
+from infra.local.qstash.delivery.courier import Courier, Rules
+from infra.local.qstash.delivery.sender import Sender
+from infra.local.qstash.delivery.signing import SigningKeys
 from infra.local.qstash.intake import Intake
+from infra.local.qstash.journal import AccountJournal, Journal
+from infra.local.qstash.plans import Plan
 from infra.local.qstash.schedules import Schedules
+from infra.local.qstash.store import Store
+from infra.local.qstash.timer import Timer
+from infra.local.qstash.url_groups import UrlGroups
 
 
 class Identity(NamedTuple):
@@ -14,6 +25,16 @@ class Identity(NamedTuple):
     token: str
     current_key: str
     next_key: str
+
+    @property
+    def name(self) -> str:
+        """The user's name, which the token holds."""
+        return str(json.loads(base64.b64decode(self.token))["UserID"])
+
+    @property
+    def read_only_token(self) -> str:
+        """A second token, which only reads. Not of the official server, whose tokens of this kind are not documented."""
+        return base64.b64encode(json.dumps({"UserID": self.name, "Access": "read"}).encode()).decode()
 
 
 DEFAULT_USER = Identity(
@@ -43,8 +64,50 @@ IDENTITIES = (
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One user's world: its messages' way in, its schedules, and its courier, which holds the rest."""
+    """One user's world: its messages' way in, and all that is kept for it."""
 
+    identity: Identity
+    plan: Plan
     intake: Intake
     courier: Courier
     schedules: Schedules
+    groups: UrlGroups
+    actions: BulkActions
+    read_only_token: str
+
+
+def open_account(
+    identity: Identity,
+    *,
+    plan: Plan,
+    rules: Rules,
+    timer: Timer,
+    sender: Sender,
+    journal: Journal,
+    on_change: Callable[[], None],
+) -> Account:
+    """An account in which nothing has happened yet."""
+    own = AccountJournal(journal, identity.name)
+    courier = Courier(
+        store=Store(rules.clock, plan, own),
+        keys=SigningKeys(identity.current_key, identity.next_key),
+        rules=rules,
+        timer=timer,
+        sender=sender,
+        plan=plan,
+        journal=own,
+        on_change=on_change,
+    )
+    groups = UrlGroups(clock=rules.clock, plan=plan, journal=own)
+    intake = Intake(courier, groups, plan, rules.clock)
+    schedules = Schedules(
+        courier=courier,
+        intake=intake,
+        timer=timer,
+        clock=rules.clock,
+        limit=plan.max_schedules,
+        journal=own,
+        on_change=on_change,
+    )
+    actions = BulkActions(rules.clock, own)
+    return Account(identity, plan, intake, courier, schedules, groups, actions, identity.read_only_token)

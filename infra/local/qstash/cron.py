@@ -14,6 +14,12 @@ _ITEM = rf"(?:\*|{_VALUE}(?:-{_VALUE})?)(?:/[0-9]{{1,2}})?"
 # The library takes more (`L`, `#`, `H`, seconds, years), of which the API's documentation knows nothing.
 _FIELD = re.compile(f"{_ITEM}(?:,{_ITEM})*", re.IGNORECASE | re.ASCII)
 _RANGE = re.compile("([0-9]+)-([0-9]+)")
+_SPAN = re.compile("([0-9a-z]+)-([0-9a-z]+)(?:/[0-9]+)?", re.IGNORECASE)
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+_NUMBERS = {name: number for number, name in enumerate(_MONTHS, 1)} | {
+    name: number for number, name in enumerate(_WEEKDAYS)
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +59,7 @@ def parse_cron(text: str) -> Cron:
         raise ValueError(f"expected 5 fields, found {len(fields)}: {rest!a}")
     for field in fields:
         _check_field(field)
-    cron = Cron(text, " ".join(fields), _find_zone(zone))
+    cron = Cron(text, " ".join(map(_collapse_points, fields)), _find_zone(zone))
     _check_it_fires(cron)
     return cron
 
@@ -64,6 +70,20 @@ def _check_field(field: str) -> None:
     for low, high in _RANGE.findall(field):
         if int(low) > int(high):
             raise ValueError(f"the range {low}-{high} runs backwards")
+
+
+def _collapse_points(field: str) -> str:
+    """The field with `5-5` as `5`: the library takes a value to itself for all values."""
+    return ",".join(_collapse_point(item) for item in field.split(","))
+
+
+def _collapse_point(item: str) -> str:
+    match = _SPAN.fullmatch(item)
+    return match[1] if match is not None and _number(match[1]) == _number(match[2]) else item
+
+
+def _number(text: str) -> int | str:
+    return int(text) if text.isdigit() else _NUMBERS.get(text.lower(), text)
 
 
 def _check_it_fires(cron: Cron) -> None:

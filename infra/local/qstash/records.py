@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from infra.local.qstash.cron import Cron
-from infra.local.qstash.headers import Headers, first
-from infra.local.qstash.options import Options
+from infra.local.qstash.wire.headers import Headers, first
+from infra.local.qstash.wire.options import Options
 
 
 class State(StrEnum):
@@ -21,6 +22,13 @@ class State(StrEnum):
     CANCELED = "CANCELED"
 
 
+class Place(NamedTuple):
+    """A message's place in a queue, which it and all its callbacks take up until the last of them is over."""
+
+    queue: str
+    message_id: str
+
+
 @dataclass(slots=True, eq=False)
 class Message:
     """One message. Times are in seconds since 1970; `retried` counts the retries that have begun."""
@@ -34,10 +42,16 @@ class Message:
     not_before: float
     is_callback: bool = False
     schedule_id: str | None = None
+    topic: str | None = None
+    endpoint: str | None = None
+    queue: str | None = None
+    place: "Place | None" = None
     state: State = State.CREATED
     retried: int = 0
     due: float = field(default=0.0)
     finished_at: float | None = None
+    in_place: bool = False
+    """Whether its turn in the queue has come: it is under way, or waits for a retry."""
 
     def __post_init__(self) -> None:
         self.due = self.not_before
@@ -56,7 +70,8 @@ class Schedule:
     template: Message
     next_at: float | None = None
     last_at: float | None = None
-    last_message: Message | None = None
+    last_messages: tuple[Message, ...] = ()
+    error: str | None = None
 
     @property
     def id(self) -> str:
@@ -71,12 +86,19 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What came of one delivery. `status` is 0 where no response came, and then `error` says why."""
+    """What came of one delivery, which began at a time in seconds since 1970 and took so many `seconds`.
+
+    `status` is 0 where no response came, and then `error` says why.
+    """
 
     status: int
     headers: Headers = field(default_factory=dict)
     body: bytes = b""
     error: str | None = None
+    sent: Headers = field(default_factory=dict)
+    """The headers that the destination was sent."""
+    began: float = 0.0
+    seconds: float = 0.0
 
     @property
     def succeeded(self) -> bool:
@@ -109,6 +131,11 @@ class Event:
     def time(self) -> int:
         """Milliseconds since 1970."""
         return self.id[0]
+
+    @property
+    def event_id(self) -> str:
+        """The id as a cursor spells it, such as `1725323658779-0`."""
+        return f"{self.id[0]}-{self.id[1]}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,14 @@
 
 import secrets
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 
-from infra.local.qstash.courier import Courier
 from infra.local.qstash.cron import Cron
-from infra.local.qstash.errors import QuotaExceeded
-from infra.local.qstash.intake import deduplication_key
+from infra.local.qstash.delivery.courier import Courier
+from infra.local.qstash.errors import Refused, check_quota
+from infra.local.qstash.intake import Intake, deduplication_key
+from infra.local.qstash.journal import AccountJournal
 from infra.local.qstash.records import Message, Schedule
-from infra.local.qstash.store import new_message_id
 from infra.local.qstash.timer import Timer
 
 
@@ -24,12 +23,16 @@ class Schedules:
         self,
         *,
         courier: Courier,
+        intake: Intake,
         timer: Timer,
         clock: Callable[[], float],
         limit: int | None,
+        journal: AccountJournal,
         on_change: Callable[[], None],
     ) -> None:
         self._courier = courier
+        self._intake = intake
+        self._journal = journal
         self._timer = timer
         self._clock = clock
         self._limit = limit
@@ -62,11 +65,13 @@ class Schedules:
     def delete(self, schedule: Schedule) -> None:
         """Fire it no more; messages that it has created go on."""
         del self._schedules[schedule.id]
+        self._journal.drop("schedule", schedule.id)
         self._on_change()
 
     def pause(self, schedule: Schedule) -> None:
         """Let its times pass until it is resumed."""
         schedule.next_at = None
+        self._save(schedule)
         self._on_change()
 
     def resume(self, schedule: Schedule) -> None:
@@ -74,18 +79,25 @@ class Schedules:
         if schedule.paused:
             self._set_next(schedule, self._clock())
 
-    def fire(self, schedule: Schedule) -> Message:
-        """Create its message now."""
-        now = self._clock()
-        message = replace(
-            schedule.template,
-            id=new_message_id(),
-            created_at=now,
-            not_before=now + schedule.template.options.delay,
-        )
-        schedule.last_at, schedule.last_message = now, message
-        self._courier.accept(message)
-        return message
+    def fire(self, schedule: Schedule) -> tuple[Message, ...]:
+        """Create its messages now: one, or for a URL group one for each endpoint.
+
+        None if the group is gone or the plan allows no more messages; then the schedule says so as its error.
+        """
+        schedule.last_at, schedule.error = self._clock(), None
+        try:
+            draft = self._intake.fire(schedule.template)
+            self._intake.check_room(len(draft.messages))
+            self._intake.accept(draft)
+            schedule.last_messages = draft.messages
+        except Refused as refusal:
+            schedule.last_messages, schedule.error = (), refusal.text
+        self._save(schedule)
+        return schedule.last_messages
+
+    def add(self, schedule: Schedule) -> None:
+        """Take in a schedule from an earlier run."""
+        self._schedules[schedule.id] = schedule
 
     def arm(self) -> None:
         """Set the timer for all of them, after it was cleared."""
@@ -106,9 +118,8 @@ class Schedules:
         return None if earlier is None else self._schedules.get(earlier)
 
     def _make(self, schedule_id: str, cron: Cron, draft: Message) -> Schedule:
-        full = self._limit is not None and len(self._schedules) >= self._limit
-        if full and schedule_id not in self._schedules:
-            raise QuotaExceeded(f"quota maxSchedules exceeded, current limit: {self._limit}")
+        if schedule_id not in self._schedules:
+            check_quota("maxSchedules", len(self._schedules) + 1, self._limit)
         draft.schedule_id = schedule_id
         self._schedules.pop(schedule_id, None)
         schedule = self._schedules[schedule_id] = Schedule(cron, draft)
@@ -118,6 +129,7 @@ class Schedules:
 
     def _set_next(self, schedule: Schedule, after: float) -> None:
         schedule.next_at = schedule.cron.next_after(after)
+        self._save(schedule)
         self._set_timer(schedule)
 
     def _set_timer(self, schedule: Schedule) -> None:
@@ -131,6 +143,9 @@ class Schedules:
         self.fire(schedule)
         # A clock that has jumped ahead skips what it jumped over; one that is set back repeats no time.
         self._set_next(schedule, max(due, self._clock()))
+
+    def _save(self, schedule: Schedule) -> None:
+        self._journal.put("schedule", schedule.id, schedule)
 
 
 def _own(key: str) -> str:

@@ -1,35 +1,39 @@
 """The server: accounts, timer and sender behind one address."""
 
 import asyncio
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from pathlib import Path
 
 from aiohttp import web
 
-from infra.local.qstash.accounts import DEFAULT_USER, IDENTITIES, Account, Identity
-from infra.local.qstash.app import make_app
-from infra.local.qstash.courier import Courier, Rules
-from infra.local.qstash.delivery import Sender
-from infra.local.qstash.faults import Faults
-from infra.local.qstash.intake import Intake
-from infra.local.qstash.options import Quotas
+from infra.local.qstash.accounts import DEFAULT_USER, IDENTITIES, Account, open_account
+from infra.local.qstash.api.app import make_app
+from infra.local.qstash.clock import Clock
+from infra.local.qstash.delivery.courier import Rules
+from infra.local.qstash.delivery.faults import Faults
+from infra.local.qstash.delivery.hosts import Hosts
+from infra.local.qstash.delivery.sender import DEFAULT_REGION, Sender
+from infra.local.qstash.disk.file import FileJournal
+from infra.local.qstash.disk.restoring import restore
+from infra.local.qstash.journal import Journal
+from infra.local.qstash.plans import DEFAULT_MAX_RETRIES, Plan
 from infra.local.qstash.records import Message
-from infra.local.qstash.schedules import Schedules
-from infra.local.qstash.signing import SigningKeys
-from infra.local.qstash.store import Store
 from infra.local.qstash.timer import Timer
 
-DEFAULT_MAX_RETRIES = 5
 _MOST_NAMED = 5
+_GLANCE = 0.005
 
 
 class QStashServer:
-    """A QStash that runs in the current event loop and keeps its state in memory.
+    """A QStash that runs in the current event loop and keeps its state in memory, or in the file `state`, too.
 
     `backoff_scale` multiplies every wait before a retry; 0.0 retries at once. `clock` gives seconds since 1970; who
-    sets it forward calls `wake`. `max_retries`, `max_delay` (seconds) and `max_schedules` are each account's quotas,
-    None for no limit.
+    sets it forward calls `wake`, or moves it by `advance`. `plan` sets the account's quotas, of which `max_retries`,
+    `max_delay` (seconds) and `max_schedules` can be set alone, None for no limit. `hosts` says where public hosts are
+    to be found, as in `{"api.example.com": "http://127.0.0.1:3000"}`. Raises Unreadable if `state` is no such file.
 
     Example::
 
@@ -46,20 +50,31 @@ class QStashServer:
         backoff_scale: float = 1.0,
         clock: Callable[[], float] = time.time,
         log: Callable[[str], None] | None = None,
+        plan: Plan | None = None,
         max_retries: int | None = DEFAULT_MAX_RETRIES,
         max_delay: float | None = None,
         max_schedules: int | None = None,
+        hosts: Mapping[str, str] | None = None,
+        state: Path | None = None,
+        region: str = DEFAULT_REGION,
+        allowed_hosts: Iterable[str] = (),
     ) -> None:
         self.faults = Faults()
+        self.hosts = Hosts()
+        self.hosts.replace(dict(hosts or {}))
+        self.allowed_hosts = frozenset(allowed_hosts)
         self._host = host
         self._port = port
-        self._clock = clock
-        self._rules = Rules(clock, backoff_scale, log or (lambda _line: None), self.faults)
-        self._quotas = Quotas(max_retries, max_delay)
-        self._max_schedules = max_schedules
-        self._timer = Timer(clock)
-        self._sender = Sender(clock)
-        self._accounts = {identity.token: self._open_account(identity) for identity in IDENTITIES}
+        self._log = log or (lambda _line: None)
+        self._plan = plan or Plan(max_retries, max_delay, max_schedules=max_schedules)
+        self._journal = Journal() if state is None else FileJournal(state, self._log)
+        self.clock = Clock(clock, self._journal)
+        self._rules = Rules(self.clock, backoff_scale, self._log, self.faults)
+        self._timer = Timer(self.clock)
+        self._sender = Sender(self.clock, self.hosts, region)
+        self._accounts = self._open_accounts()
+        if isinstance(self._journal, FileJournal):
+            restore(self._journal, self._accounts.values(), self.clock)
         self._runner: web.AppRunner | None = None
         self._timing: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
@@ -86,7 +101,7 @@ class QStashServer:
 
     async def start(self) -> None:
         """Listen, and deliver what is due. Raises OSError if the port is taken."""
-        app = make_app(self._accounts, self.faults)
+        app = make_app(self)
         # A body is passed on as it came, so it must not be unpacked here.
         runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=1.0)
         await runner.setup()
@@ -100,9 +115,7 @@ class QStashServer:
         self._changed = asyncio.Event()
         await self._sender.open()
         self._timing = asyncio.create_task(self._timer.run())
-        for account in self._accounts.values():
-            account.courier.resume()
-            account.schedules.arm()
+        self._resume()
 
     async def stop(self) -> None:
         """Close every connection and break off every delivery; `start` goes on with the same messages and port."""
@@ -116,7 +129,57 @@ class QStashServer:
             await account.courier.pause()
         self._timer.clear()
         await self._sender.close()
+        self._journal.commit()
         self._runner = self._timing = None
+
+    def close(self) -> None:
+        """Give up the state file, after the last `stop`."""
+        self._journal.close()
+
+    def commit(self) -> None:
+        """Write down all changes, where there is a state file. Raises Unwritable."""
+        self._journal.commit()
+
+    @property
+    def accounts(self) -> Mapping[str, Account]:
+        """The users' accounts, by token."""
+        return self._accounts
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock, and deliver what has become due."""
+        self.clock.advance(seconds)
+        self.wake()
+
+    async def finish(self, timeout: float) -> None:  # noqa: ASYNC109 - part of the interface
+        """Move the clock forward from one due time to the next, until no message is pending.
+
+        All retries and delays pass in a moment, and schedules fire when their times are passed. Raises TimeoutError
+        after `timeout` seconds of wall clock, saying what is left.
+        """
+        try:
+            async with asyncio.timeout(timeout):
+                while self._pending():
+                    if self._is_at_rest() and (due := self._next_due()) < math.inf:
+                        self.advance(due - self.clock())
+                    await asyncio.sleep(_GLANCE)
+        except TimeoutError:
+            raise TimeoutError(f"still pending after {timeout:g} s: {self._describe_pending()}") from None
+
+    async def reset(self) -> None:
+        """Forget everything of all users, and tell the time again; keys are those of the beginning."""
+        running = self._runner is not None
+        for account in self._accounts.values():
+            await account.courier.pause()
+        self._timer.clear()
+        self._sender.lanes.reset()
+        self._journal.clear()
+        self.faults.clear()
+        self.hosts.replace({})
+        self.clock.ahead = 0.0
+        self._accounts = self._open_accounts()
+        if running:
+            self._resume()
+        self._on_change()
 
     def wake(self) -> None:
         """Look at the clock now rather than within a second."""
@@ -153,35 +216,46 @@ class QStashServer:
     async def trigger(self, schedule_id: str) -> str:
         """Fire a schedule now, paused or not; its own times stay as they are.
 
-        Returns the new message's id. Raises KeyError for an unknown schedule and RuntimeError unless it is running.
+        Returns the new message's id, for a URL group the first one's. Raises KeyError for an unknown schedule and
+        RuntimeError unless the server is running and the schedule's URL group is there.
         """
         if self._runner is None:
             raise RuntimeError("the server is not running")
         for account in self._accounts.values():
             schedule = account.schedules.get(schedule_id)
             if schedule is not None:
-                return account.schedules.fire(schedule).id
+                fired = account.schedules.fire(schedule)
+                if not fired:
+                    raise RuntimeError(schedule.error)
+                return fired[0].id
         raise KeyError(schedule_id)
 
-    def _open_account(self, identity: Identity) -> Account:
-        keys = SigningKeys(identity.current_key, identity.next_key)
-        store = Store(self._clock)
-        courier = Courier(
-            store=store,
-            keys=keys,
-            rules=self._rules,
-            timer=self._timer,
-            sender=self._sender,
-            on_change=self._on_change,
+    def _open_accounts(self) -> dict[str, Account]:
+        return {
+            identity.token: open_account(
+                identity,
+                plan=self._plan,
+                rules=self._rules,
+                timer=self._timer,
+                sender=self._sender,
+                journal=self._journal,
+                on_change=self._on_change,
+            )
+            for identity in IDENTITIES
+        }
+
+    def _resume(self) -> None:
+        for account in self._accounts.values():
+            account.courier.resume()
+            account.schedules.arm()
+
+    def _next_due(self) -> float:
+        return min(account.courier.next_due() for account in self._accounts.values())
+
+    def _is_at_rest(self) -> bool:
+        return self._timer.next_due() > self.clock() and not any(
+            account.courier.sending for account in self._accounts.values()
         )
-        schedules = Schedules(
-            courier=courier,
-            timer=self._timer,
-            clock=self._clock,
-            limit=self._max_schedules,
-            on_change=self._on_change,
-        )
-        return Account(Intake(courier, self._quotas, self._clock), courier, schedules)
 
     def _on_change(self) -> None:
         self._changed.set()
@@ -193,7 +267,7 @@ class QStashServer:
         due = [schedule for account in self._accounts.values() for schedule in account.schedules.due()]
         pending = self._pending()
         named = [f"schedule {schedule.id} is due" for schedule in due[:_MOST_NAMED]] + [
-            f"{message.id} to {message.url} is {message.state}, due in {message.due - self._clock():.1f} s"
+            f"{message.id} to {message.url} is {message.state}, due in {message.due - self.clock():.1f} s"
             for message in pending[:_MOST_NAMED]
         ]
         return "; ".join(named) + (

@@ -1,11 +1,16 @@
-"""One account's state, in memory, with bounds: messages, deduplication ids, events and dead letters."""
+"""One account's messages, in memory, with bounds: they, their events, dead letters and deduplication ids."""
 
 import hashlib
+import math
 import secrets
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from heapq import nlargest
+from itertools import chain, takewhile
 from typing import TypeVar
 
+from infra.local.qstash.journal import AccountJournal, Journal
+from infra.local.qstash.plans import Plan
 from infra.local.qstash.records import Attempt, DeadLetter, Event, Message, State, milliseconds
 
 DEDUPLICATION_WINDOW = 600.0
@@ -20,20 +25,29 @@ _Record = TypeVar("_Record", Message, DeadLetter)
 
 
 class Store:
-    """Everything one account owns. All times come from `clock`, in seconds since 1970."""
+    """The messages of one account and what became of them; changes go to the journal, too.
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    All times come from `clock`, in seconds since 1970.
+    """
+
+    def __init__(
+        self, clock: Callable[[], float], plan: Plan | None = None, journal: AccountJournal | None = None
+    ) -> None:
         self._clock = clock
+        self._plan = plan or Plan()
+        self._journal = journal or AccountJournal(Journal(), "")
         self.live: dict[str, Message] = {}
         self._finished: dict[str, Message] = {}
-        self._events: deque[Event] = deque(maxlen=MOST_EVENTS)
+        self._events: deque[Event] = deque()
         self._dead_letters: dict[str, DeadLetter] = {}
         self._deduplication: dict[str, tuple[float, str]] = {}
         self._last_id = (0, -1)
+        self._published = (0, 0)
 
     def add(self, message: Message) -> None:
         """Take in a new message."""
         self.live[message.id] = message
+        self._journal.put("message", message.id, message)
         self.record(message, State.CREATED)
 
     def record(
@@ -45,7 +59,12 @@ class Store:
     ) -> None:
         """Move the message to `state` and log it."""
         message.state = state
-        self._events.append(Event(self._next_id(), message, state, attempt, next_delivery))
+        event = Event(self._next_id(), message, state, attempt, next_delivery)
+        self._events.append(event)
+        self._journal.put("event", event.event_id, event)
+        self._journal.put("progress", message.id, message)
+        while len(self._events) > MOST_EVENTS:
+            self._journal.drop("event", self._events.popleft().event_id)
 
     def finish(self, message: Message, state: State, attempt: Attempt | None = None) -> None:
         """End the message's life in `state`; it stays known until 20,000 others have finished."""
@@ -53,18 +72,27 @@ class Store:
         message.finished_at = self._clock()
         self.live.pop(message.id, None)
         self._finished[message.id] = message
-        _drop_oldest(self._finished, MOST_FINISHED)
+        for message_id in _drop_oldest(self._finished, MOST_FINISHED):
+            self._journal.drop("message", message_id)
+            self._journal.drop("progress", message_id)
 
     def bury(self, message: Message, attempt: Attempt) -> DeadLetter:
         """Make a dead letter of the message."""
         letter = DeadLetter(self._next_id(), message, attempt)
         self._dead_letters[letter.dlq_id] = letter
-        _drop_oldest(self._dead_letters, MOST_DEAD_LETTERS)
+        self._journal.put("letter", letter.dlq_id, letter)
+        for dlq_id in _drop_oldest(self._dead_letters, MOST_DEAD_LETTERS):
+            self._journal.drop("letter", dlq_id)
         return letter
 
     def known(self, message_id: str) -> Message | None:
         """The message, finished or not; None if it never was or is forgotten."""
         return self.live.get(message_id) or self._finished.get(message_id)
+
+    def newest(self, count: int, wanted: Callable[[Message], bool]) -> list[Message]:
+        """The newest known messages of those that are wanted, newest first."""
+        known = chain(self.live.values(), self._finished.values())
+        return nlargest(count, filter(wanted, known), key=lambda message: message.created_at)
 
     def readable(self, message_id: str) -> Message | None:
         """The message as the API shows it: not finished, or delivered within the last minute."""
@@ -76,10 +104,20 @@ class Store:
 
     def events(self) -> Iterator[Event]:
         """All remembered events, newest first."""
-        return reversed(self._events)
+        oldest = self._oldest(self._plan.log_retention)
+        return takewhile(lambda event: event.time >= oldest, reversed(self._events))
+
+    def events_of(self, message: Message) -> list[Event]:
+        """The remembered events of one message, oldest first."""
+        return [event for event in self._events if event.message is message]
 
     def dead_letters(self) -> list[DeadLetter]:
-        """All dead letters, oldest first."""
+        """All dead letters that the plan keeps, oldest first."""
+        oldest = self._oldest(self._plan.dead_letter_retention)
+        for letter in list(self._dead_letters.values()):
+            if letter.id[0] >= oldest:
+                break
+            self.drop_dead_letter(letter.dlq_id)
         return list(self._dead_letters.values())
 
     def dead_letter(self, dlq_id: str) -> DeadLetter | None:
@@ -88,6 +126,7 @@ class Store:
 
     def drop_dead_letter(self, dlq_id: str) -> bool:
         """Delete a dead letter; whether there was one."""
+        self._journal.drop("letter", dlq_id)
         return self._dead_letters.pop(dlq_id, None) is not None
 
     def duplicate_of(self, key: str) -> str | None:
@@ -100,6 +139,35 @@ class Store:
         """Start the ten minutes in which `key` is a duplicate."""
         self._deduplication.pop(key, None)
         self._deduplication[key] = (self._clock() + DEDUPLICATION_WINDOW, accepted_id)
+        self._journal.put("key", key, self._deduplication[key])
+
+    def count_published(self, now: float, count: int) -> None:
+        """Count messages that were published at `now`, of which a plan may allow only so many a day."""
+        self._published = (int(now) // 86_400, self.published_today(now) + count)
+        self._journal.put("daily", "", self._published)
+
+    def published_today(self, now: float) -> int:
+        """How many messages were published on the day of `now`, in UTC."""
+        day, count = self._published
+        return count if day == int(now) // 86_400 else 0
+
+    def restore(
+        self,
+        messages: Iterable[Message],
+        events: Iterable[Event],
+        letters: Iterable[DeadLetter],
+        keys: Mapping[str, tuple[float, str]],
+        published: tuple[int, int],
+    ) -> None:
+        """Take in the state of an earlier run, each list oldest first."""
+        for message in messages:
+            (self._finished if message.finished else self.live)[message.id] = message
+        self._events.extend(events)
+        self._dead_letters.update((letter.dlq_id, letter) for letter in letters)
+        self._deduplication.update(sorted(keys.items(), key=lambda item: item[1][0]))
+        self._published = published
+        known = [event.id for event in self._events] + [letter.id for letter in self._dead_letters.values()]
+        self._last_id = max(known, default=self._last_id)
 
     def _forget_old_keys(self) -> None:
         # Insertion order is expiry order, since the window is the same for all.
@@ -109,6 +177,10 @@ class Store:
             if expiry > now:
                 return
             del self._deduplication[key]
+            self._journal.drop("key", key)
+
+    def _oldest(self, retention: float | None) -> float:
+        return -math.inf if retention is None else milliseconds(self._clock() - retention)
 
     def _next_id(self) -> tuple[int, int]:
         # A clock that is set back must not bring back ids: cursors rely on their order.
@@ -131,6 +203,10 @@ def content_key(message: Message) -> str:
     return f"content:{digest.hexdigest()}"
 
 
-def _drop_oldest(records: dict[str, _Record], limit: int) -> None:
+def _drop_oldest(records: dict[str, _Record], limit: int) -> list[str]:
+    dropped = []
     while len(records) > limit:
-        del records[next(iter(records))]
+        oldest = next(iter(records))
+        del records[oldest]
+        dropped.append(oldest)
+    return dropped

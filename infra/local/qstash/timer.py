@@ -3,6 +3,7 @@
 import asyncio
 import heapq
 import itertools
+import math
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -27,6 +28,10 @@ class Timer:
     def wake(self) -> None:
         """Look at the clock now; for whoever has set it."""
         self._changed.set()
+
+    def next_due(self) -> float:
+        """When the next action is due; infinite where there is none."""
+        return self._entries[0][0] if self._entries else math.inf
 
     def clear(self) -> None:
         """Forget every action."""

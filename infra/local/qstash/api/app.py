@@ -1,0 +1,131 @@
+"""The HTTP side: reads a request raw, finds who asks, and answers in JSON or with a page."""
+
+import hmac
+import json
+from collections.abc import Mapping
+from urllib.parse import parse_qsl
+
+from aiohttp import ClientPayloadError, web
+from aiohttp.typedefs import Handler as WebHandler
+
+from infra.local.qstash.accounts import Account
+from infra.local.qstash.api.calls import Call, Reply
+from infra.local.qstash.api.control import Control, answer_control
+from infra.local.qstash.api.origins import check_origin
+from infra.local.qstash.api.routes import find_handler, takes_destination
+from infra.local.qstash.delivery.faults import Faults
+from infra.local.qstash.errors import Refused
+from infra.local.qstash.pages.answering import answer_page
+from infra.local.qstash.plans import LARGEST_REQUEST
+from infra.local.qstash.wire.destinations import split_query
+from infra.local.qstash.wire.headers import Headers, canonical, collect, first
+
+LARGEST_BODY = LARGEST_REQUEST
+_PUBLISHING = ("/v2/publish/", "/v2/enqueue/", "/v2/batch")
+
+
+def make_app(control: Control) -> web.Application:
+    """The web application of a server."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        try:
+            return await _answer(request, await _read_body(request), control)
+        except Refused as refusal:
+            return _response(Reply(refusal.status, {"error": refusal.text}, refusal.headers))
+
+    # One route takes every path, because the framework's own matching would unescape and normalise.
+    app = web.Application(client_max_size=LARGEST_BODY, middlewares=[_plain_errors])
+    app.router.add_route("*", "/{path:.*}", answer)
+    return app
+
+
+@web.middleware
+async def _plain_errors(request: web.Request, handler: WebHandler) -> web.StreamResponse:
+    """Say what the framework itself refuses in the API's form."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        return _response(Reply(error.status, {"error": error.reason}))
+
+
+async def _read_body(request: web.Request) -> bytes:
+    try:
+        return await request.read()
+    except (web.RequestPayloadError, ClientPayloadError) as error:
+        raise Refused(400, "the body could not be read") from error
+
+
+async def _answer(request: web.Request, body: bytes, control: Control) -> web.StreamResponse:
+    path, mark, query = request.raw_path.partition("?")
+    if not path.startswith(("/v2/", "/control/")):
+        check_origin(request, control.allowed_hosts)
+        page = answer_page(request.method, path, query, body, control)
+        control.commit()
+        return page
+    rest, ours = split_query(query)
+    headers = _merge(collect(request.headers.items()), ours)
+    account, reads_only = _authenticate(headers, ours, control.accounts)
+    if reads_only and request.method != "GET":
+        raise Refused(403, "a read-only token may only read: use the user's own token")
+    parameters = parse_qsl(rest, keep_blank_values=True)
+    if path.startswith("/control/"):
+        reply = await answer_control(
+            request.method, path, Call(account, path, parameters, headers, body, ""), control
+        )
+    else:
+        handler, argument = find_handler(request.method, path)
+        if request.method == "POST" and path.startswith(_PUBLISHING):
+            _refuse_if_told(control.faults)
+        if takes_destination(handler) and (rest or (mark and not ours)):
+            argument = f"{argument}?{rest}"
+        reply = handler(Call(account, argument, parameters, headers, body, request.remote or "127.0.0.1"))
+    control.commit()
+    return _response(reply)
+
+
+def _merge(headers: Headers, ours: list[tuple[str, str]]) -> Headers:
+    """The headers, with `upstash-*` query parameters in place of those that are not there."""
+    return {canonical(name): [value] for name, value in ours if name != "qstash_token"} | headers
+
+
+def _authenticate(
+    headers: Headers, ours: list[tuple[str, str]], accounts: Mapping[str, Account]
+) -> tuple[Account, bool]:
+    """The account of the token in the header, which it takes out, or else in the query; and whether it only reads."""
+    scheme, _, token = (first(headers, "Authorization") or "").partition(" ")
+    account = _find_account(token.strip(), accounts) if scheme.lower() == "bearer" else None
+    if account is not None:
+        headers.pop("Authorization")
+        return account
+    # A webhook's sender may have an Authorization header of its own, which is the destination's then.
+    account = _find_account(next((value for name, value in ours if name == "qstash_token"), ""), accounts)
+    if account is None:
+        raise Refused(401, "unable to authenticate: invalid token")
+    return account
+
+
+def _find_account(token: str, accounts: Mapping[str, Account]) -> tuple[Account, bool] | None:
+    given = token.encode(errors="replace")
+    for known, account in accounts.items():
+        if hmac.compare_digest(known.encode(), given):
+            return account, False
+        if hmac.compare_digest(account.read_only_token.encode(), given):
+            return account, True
+    return None
+
+
+def _refuse_if_told(faults: Faults) -> None:
+    status = faults.next_refusal()
+    if status is not None:
+        raise Refused(status, "refused on purpose")
+
+
+def _response(reply: Reply) -> web.Response:
+    if reply.json is None:
+        return web.Response(status=reply.status, headers=reply.headers)
+    return web.Response(
+        status=reply.status,
+        headers=reply.headers,
+        body=json.dumps(reply.json).encode(),
+        content_type="application/json",
+    )

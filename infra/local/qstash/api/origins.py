@@ -1,0 +1,39 @@
+"""Who may look at the pages: nobody's website, though the reader's browser would ask for it."""
+
+import ipaddress
+from collections.abc import Collection
+
+from aiohttp import web
+from yarl import URL
+
+from infra.local.qstash.errors import Refused
+
+
+def check_origin(request: web.Request, allowed_hosts: Collection[str]) -> None:
+    """Refuse what a foreign page sends, and a name that its owner has pointed at this machine. Raises Refused (403).
+
+    Addresses, names without a dot (as in Docker's networks), `*.localhost` and `*.internal` are ours, and whatever
+    else is among `allowed_hosts`.
+    """
+    host = _host_of(f"http://{request.headers.get('Host', '')}")
+    if not (_is_local(host) or host in allowed_hosts):
+        raise Refused(403, f"host {host[:100]!a} is not allowed: start the server with --allow-host")
+    origin = request.headers.get("Origin")
+    asked = request.headers.get("Host", "")
+    if request.method != "GET" and origin is not None and origin.partition("://")[2] != asked:
+        raise Refused(403, "a page of another origin may not do this")
+
+
+def _host_of(url: str) -> str:
+    try:
+        return (URL(url).host or "").lower()
+    except ValueError:
+        return ""
+
+
+def _is_local(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return bool(host) and ("." not in host or host.endswith((".localhost", ".internal")))
+    return True

@@ -1,0 +1,1 @@
+"""A message's way to its destination: sent, signed, retried, reported."""

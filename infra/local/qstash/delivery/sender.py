@@ -1,0 +1,121 @@
+"""Sends a message to its destination, once, and says what came of it."""
+
+import asyncio
+import io
+import time
+from collections.abc import Callable
+from typing import Final
+
+import aiohttp
+from multidict import CIMultiDict
+from yarl import URL
+
+from infra.local.qstash.delivery.hosts import Hosts
+from infra.local.qstash.delivery.lanes import Lanes
+from infra.local.qstash.delivery.signing import sign
+from infra.local.qstash.records import Attempt, Message
+from infra.local.qstash.wire.headers import Headers, collect
+
+DEFAULT_REGION = "EU-CENTRAL-1"
+_SILENT: Final = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
+# A kept connection that the destination has just closed would look like a failed delivery, so it is used again only
+# where one delivery follows another closely.
+_KEPT_SECONDS = 0.25
+_WRITTEN_AT_ONCE = 2**18
+
+
+class Sender:
+    """An HTTP client for deliveries, many at once and so many to each destination. `open` must come before `send`."""
+
+    def __init__(
+        self, clock: Callable[[], float], hosts: Hosts | None = None, region: str = DEFAULT_REGION
+    ) -> None:
+        self.lanes = Lanes()
+        self._clock = clock
+        self._hosts = hosts or Hosts()
+        self._region = region
+        self._session: aiohttp.ClientSession | None = None
+
+    async def open(self) -> None:
+        """Get ready to send from the running event loop."""
+        self.lanes.reset()
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEPT_SECONDS),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            skip_auto_headers=_SILENT,
+            timeout=aiohttp.ClientTimeout(total=None),
+        )
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def send(self, message: Message, key: str) -> Attempt:
+        """Deliver once, signed with `key`; never raises for what the destination does."""
+        url = URL(message.url, encoded=True)
+        target = self._hosts.locate(url)
+        headers = self._headers(message, key)
+        if target is not url:
+            # As if the public host were there.
+            headers["Host"] = [url.host_port_subcomponent or ""]
+        began, started = self._clock(), time.perf_counter()
+        status, answered, body, error = await self._exchange(message, target, headers)
+        return Attempt(status, answered, body, error, headers, began, time.perf_counter() - started)
+
+    def way(self, message: Message) -> str:
+        """The host and port where the message goes to."""
+        target = self._hosts.locate(URL(message.url, encoded=True))
+        return f"{target.raw_host}:{target.port}"
+
+    async def _exchange(
+        self, message: Message, target: URL, headers: Headers
+    ) -> tuple[int, Headers, bytes, str | None]:
+        try:
+            async with asyncio.timeout(message.options.timeout):
+                return await self._post(message, target, headers)
+        except TimeoutError:
+            return 0, {}, b"", f"no response within {message.options.timeout:g} s"
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            reason = str(error) or type(error).__name__
+            return 0, {}, b"", f"cannot deliver to {message.url}: {reason}"
+
+    async def _post(
+        self, message: Message, target: URL, headers: Headers
+    ) -> tuple[int, Headers, bytes, str | None]:
+        if self._session is None:
+            raise RuntimeError("the sender is closed")
+        async with self._session.request(
+            message.options.method,
+            target,
+            headers=CIMultiDict((name, value) for name, values in headers.items() for value in values),
+            data=_payload(message.body),
+            allow_redirects=False,
+        ) as response:
+            return response.status, collect(response.headers.items()), await response.read(), None
+
+    def _headers(self, message: Message, key: str) -> Headers:
+        signature = sign(key, url=message.url, body=message.body, now=self._clock())
+        headers = {
+            "User-Agent": ["Upstash-QStash"],
+            "Accept-Encoding": ["gzip"],
+            **message.options.headers,
+            "Upstash-Message-Id": [message.id],
+            "Upstash-Retried": [str(message.retried)],
+            "Upstash-Signature": [signature],
+            "Upstash-Caller-Ip": [message.caller_ip],
+            "Upstash-Region": [self._region],
+        }
+        if message.topic is not None:
+            headers["Upstash-Topic-Name"] = [message.topic]
+        if message.schedule_id is not None:
+            headers["Upstash-Schedule-Id"] = [message.schedule_id]
+        return headers
+
+
+def _payload(body: bytes) -> bytes | io.BytesIO | None:
+    # The client writes bytes at once, and would complain about many of them.
+    if len(body) > _WRITTEN_AT_ONCE:
+        return io.BytesIO(body)
+    return body or None
