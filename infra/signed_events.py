@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from infra.local.qstash.accounts import DEFAULT_USER
-from infra.local.qstash.signing import sign
+from infra.local.qstash.delivery.signing import sign
 from infra.template import ROOT
 from shared.envelope import Envelope
 from shared.errors import InvalidJob, UnknownJobType

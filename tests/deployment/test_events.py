@@ -15,7 +15,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from infra.local.cloud import LocalCloud
-from infra.local.qstash.signing import sign
+from infra.local.qstash.delivery.signing import sign
 from infra.seed import seed
 from infra.signed_events import EVENTS, event_of, main, signed_event
 from infra.template import ROOT, Template
