@@ -48,7 +48,8 @@ def gather(entries: Sequence[Entry], present: Mapping[str, str], ask: Ask | None
     answers = Answers()
     for secret, members in _by_secret(entries).items():
         wanted = [each for each in members if not _from_environment(each.name, answers)]
-        if asking is not None and (any(each.required for each in members) or _wants(secret, asking)):
+        required = any(each.required for each in members)
+        if asking is not None and wanted and (required or _wants(secret, asking)):
             for each in wanted:
                 _from_terminal(each.name, present, answers, asking)
     if "PAYLOAD_KEYS" not in answers.values and "PAYLOAD_KEYS" not in present:

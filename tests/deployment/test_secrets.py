@@ -299,6 +299,9 @@ def test_unchecked_writes_what_cannot_be_checked_from_here(
     assert code == 1  # it is written, and not yet migrated
     assert "✗ migrations" in output
     assert "make migrate" in output
+    _code, output = fill({"DATABASE_URL": f"hunter2 {PASSWORD}"}, unchecked=True)
+    assert "✗ migrations   DATABASE_URL is no connection string" in output
+    assert PASSWORD not in output
 
 
 def test_a_secret_that_is_no_json_object_is_not_overwritten(

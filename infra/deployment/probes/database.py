@@ -42,18 +42,18 @@ def probe_database(url: str) -> Works:
         ) as connection:
             return _look(connection)
     except psycopg.ProgrammingError as error:
-        if error.sqlstate is not None:
-            raise Wrong(
-                f"Postgres refuses to say how it is set up: {_first_line(error)}", "ask its owner"
-            ) from None
-        # Its words would show the password.
-        raise Wrong(
-            "DATABASE_URL is no connection string", "it has the form postgresql://user:password@host/name"
-        ) from None
+        known = "ask its owner" if error.sqlstate else "it has the form postgresql://user:password@host/name"
+        raise Wrong(safe_words(error), known) from None
     except psycopg.Error as error:
-        words = _first_line(error)
         remedy = next((way for part, way in _REMEDIES.items() if part in str(error)), "check DATABASE_URL")
-        raise Wrong(f"cannot connect to Postgres: {words}", remedy) from None
+        raise Wrong(f"cannot connect to Postgres: {safe_words(error)}", remedy) from None
+
+
+def safe_words(error: psycopg.Error) -> str:
+    """The first line of what psycopg says, unless it would show a part of the URL, which may be the password."""
+    if isinstance(error, psycopg.ProgrammingError) and error.sqlstate is None:
+        return "DATABASE_URL is no connection string"
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def deliveries_at_once() -> int:
@@ -86,7 +86,10 @@ def _look(connection: psycopg.Connection[Any]) -> Works:
             f"GRANT CREATE ON DATABASE {name} TO {user}; GRANT CREATE ON SCHEMA public TO {user}",
         )
     most = int(_ask(connection, "SHOW max_connections"))
-    return Works(f"Postgres {version}, at most {most} connections", list(_warnings(connection, most)))
+    where = f"{connection.info.dbname} at {connection.info.host}"
+    return Works(
+        f"Postgres {version}, {where}, at most {most} connections", list(_warnings(connection, most))
+    )
 
 
 def _warnings(connection: psycopg.Connection[Any], most: int) -> Iterator[str]:
@@ -113,7 +116,3 @@ def _ask(connection: psycopg.Connection[Any], question: str) -> Any:
     row = connection.execute(question.encode()).fetchone()
     assert row is not None  # noqa: S101  # each of these questions has one answer
     return row[0]
-
-
-def _first_line(error: psycopg.Error) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
