@@ -76,15 +76,9 @@ def _look(connection: psycopg.Connection[Any]) -> Works:
             "synchronous_commit is off, so a crash of Postgres loses accepted jobs",
             f"ALTER DATABASE {connection.info.dbname} SET synchronous_commit = on",
         )
-    if not _ask(
-        connection,
-        "SELECT has_schema_privilege('public', 'CREATE') AND has_database_privilege(current_database(), 'CREATE')",
-    ):
-        user, name = connection.info.user, connection.info.dbname
-        raise Wrong(
-            f"{user} may not create tables in {name}",
-            f"GRANT CREATE ON DATABASE {name} TO {user}; GRANT CREATE ON SCHEMA public TO {user}",
-        )
+    lacking = _lacking_rights(connection)
+    if lacking is not None and not _ask(connection, "SELECT to_regclass('schema_migrations') IS NOT NULL"):
+        raise lacking
     most = int(_ask(connection, "SHOW max_connections"))
     where = f"{connection.info.dbname} at {connection.info.host}"
     return Works(
@@ -92,7 +86,22 @@ def _look(connection: psycopg.Connection[Any]) -> Works:
     )
 
 
+def _lacking_rights(connection: psycopg.Connection[Any]) -> Wrong | None:
+    if _ask(
+        connection,
+        "SELECT has_schema_privilege('public', 'CREATE') AND has_database_privilege(current_database(), 'CREATE')",
+    ):
+        return None
+    user, name = connection.info.user, connection.info.dbname
+    return Wrong(
+        f"{user} may not create tables in {name}",
+        f"GRANT CREATE ON DATABASE {name} TO {user}; GRANT CREATE ON SCHEMA public TO {user}",
+    )
+
+
 def _warnings(connection: psycopg.Connection[Any], most: int) -> Iterator[str]:
+    if (lacking := _lacking_rights(connection)) is not None:
+        yield f"{lacking.what}, so a deploy cannot migrate: run `make migrate` as somebody who may, before each"
     if _is_this_machine(connection.info.host):
         yield f"{connection.info.host} is this machine, which functions on Lambda cannot reach"
     elif not connection.pgconn.ssl_in_use:
