@@ -73,4 +73,4 @@ def _environment(name: str, options: Mapping[str, Any]) -> Environment:
 def _overrides(given: Any) -> dict[str, str]:
     """SAM takes a list of `Name=value`, or one text of them, whose values may be quoted."""
     each = shlex.split(given) if isinstance(given, str) else list(given)
-    return {name: value for name, _, value in (str(one).partition("=") for one in each)}
+    return {name: value.strip('"') for name, _, value in (str(one).partition("=") for one in each)}

@@ -40,15 +40,19 @@ class Answers:
 def gather(entries: Sequence[Entry], present: Mapping[str, str], ask: Ask | None = None) -> Answers:
     """A value for each entry that is to have a new one. What is there already is kept where none is given.
 
-    The environment goes first; then whoever sits at the terminal is asked, unless there is none. QStash's signing keys
-    are not asked for: QStash itself tells them. Raises GivenOpenly.
+    The environment goes first; then whoever sits at the terminal is asked, unless there is none. They are asked too
+    whether to take what the environment has: it may be that of another stack. QStash's signing keys are not asked for:
+    QStash itself tells them. Raises GivenOpenly.
     """
     _refuse_arguments(entries)
     asking = ask or (getpass.getpass if sys.stdin.isatty() else None)
-    answers = Answers()
+    answers = _from_environment(entries)
+    if asking is not None and answers.values and not _takes(answers, asking):
+        answers = Answers()
     for secret, members in _by_secret(entries).items():
-        wanted = [each for each in members if not _from_environment(each.name, answers)]
-        if asking is not None and (any(each.required for each in members) or _wants(secret, asking)):
+        wanted = [each for each in members if each.name not in answers.values]
+        required = any(each.required for each in members)
+        if asking is not None and wanted and (required or _wants(secret, asking)):
             for each in wanted:
                 _from_terminal(each.name, present, answers, asking)
     if "PAYLOAD_KEYS" not in answers.values and "PAYLOAD_KEYS" not in present:
@@ -74,15 +78,24 @@ def _by_secret(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
     return found
 
 
-def _from_environment(name: str, answers: Answers) -> bool:
-    value = os.environ.get(name, "").strip()
-    if value:
-        answers.add(name, value, "from the environment")
-    return bool(value)
+def _from_environment(entries: Iterable[Entry]) -> Answers:
+    environment, answers = dict(os.environ), Answers()
+    for each in entries:
+        if value := environment.get(each.name, "").strip():
+            answers.add(each.name, value, "from the environment")
+    return answers
+
+
+def _takes(answers: Answers, ask: Ask) -> bool:
+    return _yes(ask(f"Take {', '.join(answers.values)} from this shell's environment? [y/N] "))
 
 
 def _wants(secret: str, ask: Ask) -> bool:
-    return ask(f"{secret} is optional. Set its entries? [y/N] ").strip().lower() in {"y", "yes"}
+    return _yes(ask(f"{secret} is optional. Set its entries? [y/N] "))
+
+
+def _yes(answer: str) -> bool:
+    return answer.strip().lower() in {"y", "yes"}
 
 
 def _from_terminal(name: str, present: Mapping[str, str], answers: Answers, ask: Ask) -> None:

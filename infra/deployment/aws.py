@@ -86,6 +86,7 @@ class Account:
                 )
                 for page in pages
                 for each in page["StackResourceSummaries"]
+                if each["ResourceStatus"] != "DELETE_COMPLETE"  # what a rollback has taken away is listed too
             }
         return DeployedStack(name, found["StackStatus"], found.get("StackStatusReason", ""), resources)
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from infra.deployment.aws import Account, DeployedStack
+from infra.deployment.aws import Account, AwsUnavailable, DeployedStack
 from infra.deployment.doctor.of_jobs import look_at_queue
 from infra.deployment.doctor.target import Target, endpoints_parameter, qstash_url
 from infra.deployment.lines import Line, refuse, show
@@ -72,16 +72,13 @@ class Destruction:
 
     def _waiting(self) -> Iterator[Line]:
         """How many jobs nobody will run any more, where the database can be asked."""
-        entries = {
-            name: str(value)
-            for arn in self.stack.secrets.values()
-            for name, value in self.account.secret(arn).items()
-        }
-        if not entries.get("DATABASE_URL"):
+        try:
+            target = self._target()
+        except (AwsUnavailable, ValueError) as error:  # a stack may be half there
+            yield Line("jobs", "warning", f"not counted: {error}")
             return
-        endpoints = json.loads(self.account.parameter(endpoints_parameter(self.stack.name)))
-        url = qstash_url(self.environment, self.template)
-        target = Target(self.stack.name, url, entries, endpoints, self.environment.name)
+        if not target.entries.get("DATABASE_URL"):
+            return
         try:
             works = look_at_queue(target)
         except Wrong as wrong:
@@ -92,3 +89,10 @@ class Destruction:
             "warning",
             f"{works.detail}; nobody runs what waits until a stack is deployed on this database again",
         )
+
+    def _target(self) -> Target:
+        found = [self.account.secret(arn) for arn in self.stack.secrets.values()]
+        entries = {name: str(value) for secret in found for name, value in secret.items()}
+        endpoints = json.loads(self.account.parameter(endpoints_parameter(self.stack.name)))
+        url = qstash_url(self.environment, self.template)
+        return Target(self.stack.name, url, entries, endpoints, self.environment.name)

@@ -11,7 +11,7 @@ from infra.deployment.asking import Answers, Ask, gather
 from infra.deployment.aws import Account, DeployedStack
 from infra.deployment.doctor.target import endpoints_parameter, qstash_url
 from infra.deployment.lines import Line, show
-from infra.deployment.probes.database import probe_database
+from infra.deployment.probes.database import probe_database, safe_words
 from infra.deployment.probes.payload_keys import probe_payload_keys, probe_replaced_keys
 from infra.deployment.probes.qstash import signing_keys
 from infra.deployment.probes.resend import probe_resend
@@ -124,7 +124,7 @@ class Filling:
         try:
             applied = migrate(url)
         except (MigrationError, psycopg.Error) as error:
-            words = str(error).strip().splitlines()[0]
+            words = safe_words(error) if isinstance(error, psycopg.Error) else str(error).splitlines()[0]
             return Line(
                 "migrations", "failed", words, "mend it, then run `make migrate` with a direct DATABASE_URL"
             )

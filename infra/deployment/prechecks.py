@@ -17,8 +17,8 @@ from infra.template import Template
 _STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 # Names that nobody can own (RFC 2606), and what people write where a value is still to come.
 _PLACEHOLDER = re.compile(
-    r"(?i)(^|[^a-z0-9-])example\.(com|net|org|edu)\b|\.(example|invalid|test)\b|localhost|127\.0\.0\.1"
-    r"|\byour[-_. ]|change[-_]?me|placeholder|<[^@>]*>"
+    r"(?i)(?:[@/.]|^)(?:example\.(?:com|net|org|edu)|[\w.-]+\.(?:example|invalid|test)|localhost|127\.0\.0\.1)(?=[:/>?\s]|$)"
+    r"|\byour[-_ ]?(?:domain|company|app|name|site)\b|change[-_]?me|placeholder|<[^@>]*>"
 )
 _RATE = re.compile(r"rate\((\d+) (minute|hour|day)(s?)\)")
 _CRON = re.compile(r"cron\(\S+(?: \S+){5}\)")

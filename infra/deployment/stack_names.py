@@ -20,7 +20,7 @@ _LIMITS = {
     ("AWS::SSM::Parameter", "Name"): 1011,
     ("AWS::SecretsManager::Secret", "Name"): 512,
     ("AWS::Serverless::Function", "FunctionName"): 64,
-    ("AWS::Serverless::LayerVersion", "LayerName"): 64,
+    ("AWS::Serverless::LayerVersion", "LayerName"): 64,  # 140 with the account and region before it
 }
 _STACK = 128
 _NESTED = {"AWS::CloudFormation::Stack", "AWS::Serverless::Application"}

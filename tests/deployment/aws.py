@@ -16,7 +16,7 @@ _STACK = """<DescribeStacksResponse><DescribeStacksResult><Stacks><member><Stack
 <StackStatus>{status}</StackStatus><StackStatusReason>{reason}</StackStatusReason>
 <CreationTime>2026-01-01T00:00:00Z</CreationTime></member></Stacks></DescribeStacksResult></DescribeStacksResponse>"""
 _RESOURCE = """<member><LogicalResourceId>{logical}</LogicalResourceId><PhysicalResourceId>{physical}</PhysicalResourceId>
-<ResourceType>{kind}</ResourceType><ResourceStatus>CREATE_COMPLETE</ResourceStatus>
+<ResourceType>{kind}</ResourceType><ResourceStatus>{status}</ResourceStatus>
 <LastUpdatedTimestamp>2026-01-01T00:00:00Z</LastUpdatedTimestamp></member>"""
 _RESOURCES = """<ListStackResourcesResponse><ListStackResourcesResult><StackResourceSummaries>{members}
 </StackResourceSummaries></ListStackResourcesResult></ListStackResourcesResponse>"""
@@ -31,6 +31,7 @@ class Description:
     status: str = "UPDATE_COMPLETE"
     reason: str = ""
     there: bool = True
+    taken_away: set[str] = field(default_factory=set)  # resources that a rollback has deleted
     concurrency: int = 1000
     refused: set[str] = field(default_factory=set)  # operations that IAM does not allow
     calls: list[str] = field(default_factory=list)
@@ -53,7 +54,12 @@ class Description:
             return _STACK.format(name=self.name, status=self.status, reason=escape(self.reason))
         if operation == "ListStackResources":
             members = (
-                _RESOURCE.format(logical=logical, physical=escape(physical), kind=kind)
+                _RESOURCE.format(
+                    logical=logical,
+                    physical=escape(physical),
+                    kind=kind,
+                    status="DELETE_COMPLETE" if logical in self.taken_away else "CREATE_COMPLETE",
+                )
                 for logical, (kind, physical) in self.resources.items()
             )
             return _RESOURCES.format(members="".join(members))

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import boto3
 import psycopg
 import pytest
 
@@ -201,6 +202,19 @@ def test_it_says_what_is_kept_and_deletes_what_was_named(
     assert "✓ database     kept" in shown
     assert "! jobs         1 jobs wait; nobody runs what waits until" in shown
     assert deployed.read("DatabaseSecret")["DATABASE_URL"] == deployed.cloud.database_url
+
+
+def test_what_a_failed_first_deploy_has_left_can_be_deleted(
+    deployed: Deployed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing of it may be there: no endpoints, no secrets."""
+    deployed.description.status = "ROLLBACK_COMPLETE"
+    deployed.description.taken_away = {"DatabaseSecret", "QStashSecret"}
+    name = deployed.cloud.stack
+    boto3.client("ssm").delete_parameter(Name=f"/{name}/job-endpoints")
+    assert destroy(deployed, name) == 0
+    assert not deployed.description.there
+    assert deployed.arn("DatabaseSecret") not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("typed", ["", "yes", "posthaste", "y"])

@@ -22,6 +22,7 @@ from infra.deployment.filling import Filling
 from infra.deployment.probes import qstash as qstash_probe
 from infra.deployment.secret_entries import secret_entries
 from infra.local.qstash.records import Schedule
+from infra.migrations import migrate
 from infra.payload_keys import new_entry
 from infra.schedules.declaration import id_prefix
 from infra.template import ROOT
@@ -257,6 +258,9 @@ def test_a_database_that_is_not_there_and_one_that_is_wrong_for_us(
         assert code == 1
         assert f"{name} may not create tables in {name}" in output
         assert f"GRANT CREATE ON DATABASE {name} TO {name}" in output
+        migrate(make_conninfo(fresh.cloud.database_url, dbname=name))  # by somebody who may
+        output = fill(right)[1]
+        assert f"! DATABASE_URL {name} may not create tables in {name}, so a deploy cannot migrate" in output
 
 
 OF_ANOTHER_REGION = 404, json.dumps({"error": "user not found in this region (eu-central-1)"})
@@ -283,7 +287,7 @@ def test_signing_keys_that_are_not_qstashs_are_refused(
     fresh: Deployed, fill: Fill, right: Answers, operator: pytest.MonkeyPatch
 ) -> None:
     operator.setenv("QSTASH_CURRENT_SIGNING_KEY", "sig_of_another_account")
-    code, output = fill(right)
+    code, output = fill(right | {"Take": "y"})
     assert code == 1
     assert "QSTASH_CURRENT_SIGNING_KEY is not the key that" in output
     assert fresh.read("QStashSecret") == {}
@@ -299,6 +303,9 @@ def test_unchecked_writes_what_cannot_be_checked_from_here(
     assert code == 1  # it is written, and not yet migrated
     assert "✗ migrations" in output
     assert "make migrate" in output
+    _code, output = fill({"DATABASE_URL": f"hunter2 {PASSWORD}"}, unchecked=True)
+    assert "✗ migrations   DATABASE_URL is no connection string" in output
+    assert PASSWORD not in output
 
 
 def test_a_secret_that_is_no_json_object_is_not_overwritten(
@@ -317,10 +324,28 @@ def test_the_environment_goes_before_the_terminal(
     fresh: Deployed, fill: Fill, right: Answers, operator: pytest.MonkeyPatch
 ) -> None:
     operator.setenv("RESEND_API_KEY", SENDING)
-    code, output = fill(right)
+    code, output = fill(right | {"Take": "y"})
     assert code == 0
     assert fresh.read("ResendSecret") == {"RESEND_API_KEY": SENDING}
     assert "RESEND_API_KEY written, from the environment" in output
+
+
+def test_an_environment_of_another_stack_is_not_taken_unasked(
+    fresh: Deployed, fill: Fill, right: Answers, operator: pytest.MonkeyPatch
+) -> None:
+    operator.setenv("DATABASE_URL", "postgresql://another@127.0.0.1:1/stack")
+    code, output = fill(right)
+    assert code == 0, output
+    assert fresh.read("DatabaseSecret") == {"DATABASE_URL": right["DATABASE_URL"]}
+
+
+def test_where_nobody_can_be_asked_the_environment_is_taken(
+    fresh: Deployed, right: Answers, operator: pytest.MonkeyPatch
+) -> None:
+    for name, value in right.items():
+        operator.setenv(name, value)
+    assert fresh.run("secrets") == 0  # pytest's standard input is no terminal
+    assert fresh.read("DatabaseSecret") == {"DATABASE_URL": right["DATABASE_URL"]}
 
 
 def test_a_value_given_to_make_is_refused(

@@ -66,7 +66,18 @@ def test_a_placeholder_is_refused(value: str) -> None:
     assert problem.startswith(f"AppUrl is still the placeholder {value!r}: put yours into samconfig.toml")
 
 
-@pytest.mark.parametrize("value", ["https://myexample.com", "https://example.company.io", "https://yours.io"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "https://myexample.com",
+        "https://example.company.io",
+        "https://yours.io",
+        "https://app.test.acme.io",
+        "https://your-agency.com",
+        "https://mylocalhost.io",
+        "https://testing.io/example",
+    ],
+)
 def test_a_real_address_is_not_taken_for_one(value: str) -> None:
     assert found(AppUrl=value) == []
 

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+import psycopg
 
 from infra.deployment.doctor.target import Target
 from infra.deployment.probes.wrong import Works, Wrong
@@ -36,7 +37,7 @@ def send_ping(target: Target, seconds: float = _SECONDS_TO_ARRIVE) -> Works:
                 return Works(f"delivered and completed in {taken:.1f} s (job {job_id})")
             with suppress(PosthasteError):
                 cancel(job_id, "make doctor no longer waits for it")
-        except PosthasteError as error:
+        except (PosthasteError, psycopg.Error) as error:
             raise Wrong(f"no job can be enqueued: {error}", "see the lines above") from None
         finally:
             database.discard()
@@ -48,8 +49,8 @@ def look_at_queue(target: Target) -> Works:
     with entered(target.variables):
         try:
             gauges = database.run(executions.measure_queue)
-        except PosthasteError as error:
-            raise Wrong(str(error), target.make("secrets")) from None
+        except (PosthasteError, psycopg.Error) as error:
+            raise Wrong(str(error).splitlines()[0], target.make("secrets")) from None
         finally:
             database.discard()
     warnings = []

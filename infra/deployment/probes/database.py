@@ -42,18 +42,18 @@ def probe_database(url: str) -> Works:
         ) as connection:
             return _look(connection)
     except psycopg.ProgrammingError as error:
-        if error.sqlstate is not None:
-            raise Wrong(
-                f"Postgres refuses to say how it is set up: {_first_line(error)}", "ask its owner"
-            ) from None
-        # Its words would show the password.
-        raise Wrong(
-            "DATABASE_URL is no connection string", "it has the form postgresql://user:password@host/name"
-        ) from None
+        known = "ask its owner" if error.sqlstate else "it has the form postgresql://user:password@host/name"
+        raise Wrong(safe_words(error), known) from None
     except psycopg.Error as error:
-        words = _first_line(error)
         remedy = next((way for part, way in _REMEDIES.items() if part in str(error)), "check DATABASE_URL")
-        raise Wrong(f"cannot connect to Postgres: {words}", remedy) from None
+        raise Wrong(f"cannot connect to Postgres: {safe_words(error)}", remedy) from None
+
+
+def safe_words(error: psycopg.Error) -> str:
+    """The first line of what psycopg says, unless it would show a part of the URL, which may be the password."""
+    if isinstance(error, psycopg.ProgrammingError) and error.sqlstate is None:
+        return "DATABASE_URL is no connection string"
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def deliveries_at_once() -> int:
@@ -76,20 +76,32 @@ def _look(connection: psycopg.Connection[Any]) -> Works:
             "synchronous_commit is off, so a crash of Postgres loses accepted jobs",
             f"ALTER DATABASE {connection.info.dbname} SET synchronous_commit = on",
         )
-    if not _ask(
+    lacking = _lacking_rights(connection)
+    if lacking is not None and not _ask(connection, "SELECT to_regclass('schema_migrations') IS NOT NULL"):
+        raise lacking
+    most = int(_ask(connection, "SHOW max_connections"))
+    where = f"{connection.info.dbname} at {connection.info.host}"
+    return Works(
+        f"Postgres {version}, {where}, at most {most} connections", list(_warnings(connection, most))
+    )
+
+
+def _lacking_rights(connection: psycopg.Connection[Any]) -> Wrong | None:
+    if _ask(
         connection,
         "SELECT has_schema_privilege('public', 'CREATE') AND has_database_privilege(current_database(), 'CREATE')",
     ):
-        user, name = connection.info.user, connection.info.dbname
-        raise Wrong(
-            f"{user} may not create tables in {name}",
-            f"GRANT CREATE ON DATABASE {name} TO {user}; GRANT CREATE ON SCHEMA public TO {user}",
-        )
-    most = int(_ask(connection, "SHOW max_connections"))
-    return Works(f"Postgres {version}, at most {most} connections", list(_warnings(connection, most)))
+        return None
+    user, name = connection.info.user, connection.info.dbname
+    return Wrong(
+        f"{user} may not create tables in {name}",
+        f"GRANT CREATE ON DATABASE {name} TO {user}; GRANT CREATE ON SCHEMA public TO {user}",
+    )
 
 
 def _warnings(connection: psycopg.Connection[Any], most: int) -> Iterator[str]:
+    if (lacking := _lacking_rights(connection)) is not None:
+        yield f"{lacking.what}, so a deploy cannot migrate: run `make migrate` as somebody who may, before each"
     if _is_this_machine(connection.info.host):
         yield f"{connection.info.host} is this machine, which functions on Lambda cannot reach"
     elif not connection.pgconn.ssl_in_use:
@@ -113,7 +125,3 @@ def _ask(connection: psycopg.Connection[Any], question: str) -> Any:
     row = connection.execute(question.encode()).fetchone()
     assert row is not None  # noqa: S101  # each of these questions has one answer
     return row[0]
-
-
-def _first_line(error: psycopg.Error) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

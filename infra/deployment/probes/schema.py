@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import psycopg
 
+from infra.deployment.probes.database import safe_words
 from infra.deployment.probes.wrong import Works, Wrong
 from infra.migrations import migrations
 
@@ -15,7 +16,7 @@ def probe_schema(url: str, how: str) -> Works:
     try:
         applied = _applied(url)
     except psycopg.Error as error:
-        raise Wrong(f"schema_migrations cannot be read: {str(error).strip().splitlines()[0]}", how) from None
+        raise Wrong(f"schema_migrations cannot be read: {safe_words(error)}", how) from None
     ours = migrations()
     missing = [each.name for each in ours if each.version not in applied]
     edited = [
