@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from infra.webhooks import Request, custom_events, github_events, local_senders, resend_events, stripe_events
+from tests.fuzz import nasty
 
 Expected = Literal["taken", "refused", "either"]
 SOURCES = ("stripe", "resend", "github", "form", "accounting", "scanner")
@@ -24,28 +25,6 @@ _SIGNED_HEADERS = {
     "accounting": ["webhook-id", "webhook-timestamp", "webhook-signature"],
     "scanner": ["x-scanner-signature"],
 }
-_NASTY_TEXTS = ["", "\x00", "\ud800", "\udfff\ud800", "é", "\u2028", "💥", "' OR 1=1 --", "\r\nX-Injected: 1", "%00", "null",
-                "x" * 300, "x" * 5_000, "-1", "1e999", "NaN", "../..", "${jndi:ldap://x}", "\t", "\\u0000", "\ufeff"]  # fmt: skip
-_NASTY_VALUES: list[Any] = [
-    None,
-    True,
-    0,
-    -1,
-    1.5,
-    10**30,
-    2**63,
-    [],
-    {},
-    [[]],
-    "",
-    "0",
-    {"object": None},
-    [None] * 50,
-]
-_NASTY_JSON = [
-    b"\\u0000", b'"\\ud800"', b"NaN", b"-Infinity", b"1e400", b"1e-20000", b"9" * 4_500, b"[" * 500, b'{"a":' * 300,
-    b"\x00", b"\xff", b"\xed\xa0\x80", b"\xef\xbb\xbf", b"//", b"'", b",,", b"}", b"\\", b"\n", b'"\\x41"', b"0x1", b"01",
-]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +143,7 @@ class Gun:
             case 2:
                 body[place:place] = chance.randbytes(chance.randint(1, 8))
             case 3:
-                body[place:place] = chance.choice(_NASTY_JSON)
+                body[place:place] = chance.choice(nasty.JSON)
             case 4:
                 body += b" "
             case _:
@@ -178,7 +157,7 @@ class Gun:
         end = value.index(",v0=") if source == "stripe" else len(value) - 3
         place = self._chance.randrange(end)
         new = self._chance.choice([each for each in string.hexdigits.lower() if each != value[place].lower()])
-        altered = self._chance.choice([value[:place] + new + value[place + 1 :], *_NASTY_TEXTS])
+        altered = self._chance.choice([value[:place] + new + value[place + 1 :], *nasty.TEXTS])
         return Shot(
             replace(request, headers=request.headers | {name: altered}),
             "refused",
@@ -210,9 +189,7 @@ class Gun:
         return Shot(request, "refused", f"{source}: {method}", method)
 
     def _send_as_something(self, source: str, request: Request) -> Shot:
-        kind = self._chance.choice(
-            ["text/plain", "", "application/xml", "multipart/form-data", *_NASTY_TEXTS]
-        )
+        kind = self._chance.choice(["text/plain", "", "application/xml", "multipart/form-data", *nasty.TEXTS])
         return Shot(
             replace(request, headers=request.headers | {"content-type": kind}),
             "refused",
@@ -230,7 +207,7 @@ class Gun:
             "x-anything",
         ]
         name = self._chance.choice(names)
-        value = self._chance.choice(_NASTY_TEXTS)
+        value = self._chance.choice(nasty.TEXTS)
         return Shot(
             replace(request, headers=request.headers | {name: value}),
             "either",
@@ -271,9 +248,9 @@ class Gun:
             if chance.random() < 0.2:
                 holder.pop(name, None)
             elif chance.random() < 0.2:
-                holder[chance.choice(_NASTY_TEXTS)] = chance.choice(_NASTY_VALUES)
+                holder[chance.choice(nasty.TEXTS)] = chance.choice(nasty.VALUES)
             else:
-                holder[name] = chance.choice([*_NASTY_VALUES, *_NASTY_TEXTS])
+                holder[name] = chance.choice([*nasty.VALUES, *nasty.TEXTS])
             return
 
     def _odd_json(self, source: str) -> bytes:
@@ -282,7 +259,7 @@ class Gun:
         for _each in range(self._chance.randint(1, 3)):
             place = self._chance.randrange(len(body))
             length = self._chance.choice([0, 0, 1, 5])
-            body[place : place + length] = self._chance.choice(_NASTY_JSON)
+            body[place : place + length] = self._chance.choice(nasty.JSON)
         return bytes(body)
 
     def _odd_bytes(self, _source: str) -> bytes:
@@ -309,7 +286,7 @@ class Gun:
             "content-type",
             "x-github-event",
         ]
-        headers = {name: chance.choice(_NASTY_TEXTS) for name in chance.sample(names, chance.randint(0, 6))}
+        headers = {name: chance.choice(nasty.TEXTS) for name in chance.sample(names, chance.randint(0, 6))}
         if chance.random() < 0.7:
             headers["content-type"] = "application/json"
         path = chance.choice([*PATHS, "/" + "".join(chance.choices(string.printable.strip() + "é", k=12))])
