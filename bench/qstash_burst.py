@@ -4,7 +4,7 @@
 
 Server and destination are processes of their own. A rate is messages over the time from the first publish to the last
 delivery; every delivery's signature is verified afterwards by the SDK's receiver, and every message looked up in the
-log. `--single` publishes one by one rather than in batches of a hundred, `--state` keeps the server's state in a file.
+log. Beside the rates it prints what each costs its process, which a busy machine changes less. `--single` publishes one by one rather than in batches of a hundred, `--state` keeps the server's state in a file.
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import math
+import os
 import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
@@ -65,14 +68,14 @@ async def serve() -> None:
 
 
 @asynccontextmanager
-async def started(*arguments: str, lines: int) -> AsyncIterator[list[str]]:
-    """Another process of this Python, and the first lines that it says."""
+async def started(*arguments: str, lines: int) -> AsyncIterator[tuple[int, list[str]]]:
+    """Another process of this Python: its id, and the first lines that it says."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, *arguments, cwd=ROOT, stdout=asyncio.subprocess.PIPE
     )
     assert process.stdout is not None
     try:
-        yield [(await process.stdout.readline()).decode().strip() for _ in range(lines)]
+        yield process.pid, [(await process.stdout.readline()).decode().strip() for _ in range(lines)]
     finally:
         process.terminate()
         await process.wait()
@@ -94,23 +97,55 @@ async def post_all(
     await asyncio.gather(*(work() for _ in range(AT_ONCE)))
 
 
-async def measure_bare(session: aiohttp.ClientSession, destination: str, count: int) -> float:
-    """Messages a second of a client that does nothing else."""
-    began = time.perf_counter()
+@dataclass(frozen=True)
+class Measure:
+    """What a burst took: seconds in all, and of one process's CPU."""
+
+    count: int
+    seconds: float
+    cpu: float
+
+    @property
+    def rate(self) -> float:
+        """Messages a second."""
+        return self.count / self.seconds
+
+    def __str__(self) -> str:
+        return f"{self.rate:8.0f} messages/s {self.cpu / self.count * 1e6:6.0f} µs of CPU each"
+
+
+def cpu_of(pid: int | None) -> float:
+    """Seconds of CPU that a process has used; not a number where the system does not tell."""
+    stat = Path(f"/proc/{pid}/stat")
+    if not stat.exists():
+        return math.nan
+    used = stat.read_text().rpartition(")")[2].split()
+    return (int(used[11]) + int(used[12])) / os.sysconf("SC_CLK_TCK")
+
+
+async def measure_bare(session: aiohttp.ClientSession, destination: str, count: int) -> Measure:
+    """A client that does nothing else."""
+    began, used = time.perf_counter(), cpu_of(os.getpid())
     await post_all(
         session, [(destination, body(n)) for n in range(count)], {"Content-Type": "application/json"}
     )
     async with session.get(f"{destination}/wait?count={count}"):
-        rate = count / (time.perf_counter() - began)
+        measure = Measure(count, time.perf_counter() - began, cpu_of(os.getpid()) - used)
     async with session.get(f"{destination}/taken") as answer:
         assert len(await answer.json()) == count
-    return rate
+    return measure
 
 
 async def measure_qstash(
-    session: aiohttp.ClientSession, destination: str, settings: dict[str, str], count: int, *, single: bool
-) -> float:
-    """Messages a second through QStash, after a look at every signature and at the log."""
+    session: aiohttp.ClientSession,
+    destination: str,
+    settings: dict[str, str],
+    count: int,
+    *,
+    single: bool,
+    pid: int,
+) -> Measure:
+    """QStash, before a look at every signature and at the log."""
     base, headers = settings["QSTASH_URL"], {"Authorization": f"Bearer {settings['QSTASH_TOKEN']}"}
     json_type = {"Content-Type": "application/json"}
     if single:
@@ -119,12 +154,12 @@ async def measure_qstash(
         items = [{"destination": destination, "headers": json_type, "body": body(n)} for n in range(count)]
         batches = [items[start : start + BATCH] for start in range(0, count, BATCH)]
         requests = [(f"{base}/v2/batch", json.dumps(batch)) for batch in batches]
-    began = time.perf_counter()
+    began, used = time.perf_counter(), cpu_of(pid)
     await post_all(session, requests, headers | json_type)
     async with session.get(f"{destination}/wait?count={count}"):
-        rate = count / (time.perf_counter() - began)
+        measure = Measure(count, time.perf_counter() - began, cpu_of(pid) - used)
     await check(session, destination, settings, count)
-    return rate
+    return measure
 
 
 async def check(
@@ -159,17 +194,21 @@ async def main(options: argparse.Namespace) -> None:
     if options.state:
         server += ["--state", options.state]
     async with (
-        started("-m", "bench.qstash_burst", "--destination", lines=1) as [destination],
-        started(*server, lines=5) as [_, *lines],
+        started("-m", "bench.qstash_burst", "--destination", lines=1) as (_, [destination]),
+        started(*server, lines=5) as (pid, [_, *lines]),
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=AT_ONCE + 1)) as session,
     ):
         settings = dict(line.split("=", 1) for line in lines)
         bare = await measure_bare(session, destination, options.messages)
-        print(f"bare client   {bare:8.0f} messages/s, {AT_ONCE} at once")
-        rate = await measure_qstash(session, destination, settings, options.messages, single=options.single)
+        print(f"bare client {bare}, {AT_ONCE} at once")
+        qstash = await measure_qstash(
+            session, destination, settings, options.messages, single=options.single, pid=pid
+        )
         how = "one by one" if options.single else f"in batches of {BATCH}"
-        print(f"QStash        {rate:8.0f} messages/s, published {how}: all delivered, signed and in the log")
-        print(f"ratio         {rate / bare:8.2f}")
+        print(f"QStash      {qstash}, published {how}: all delivered, signed and in the log")
+        print(
+            f"ratio       {qstash.rate / bare.rate:8.2f} of the rate {bare.cpu / qstash.cpu:8.2f} of the CPU"
+        )
 
 
 if __name__ == "__main__":

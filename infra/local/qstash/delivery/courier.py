@@ -147,8 +147,12 @@ class Courier:
             self.queues.enter(message)
 
     def _enter_all(self, message: Message) -> None:
-        self.all.waiting.append(message)
-        self._let_through()
+        if self.all.limits.parallelism is None:
+            self.all.active += 1
+            self._start(message)
+        else:
+            self.all.waiting.append(message)
+            self._let_through()
 
     def _let_through(self) -> None:
         """Start those who may, as far as the whole account has room."""
