@@ -54,5 +54,5 @@ def _step(highest: float, *, whole: bool) -> float:
     if highest <= 0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(highest / _STEPS))
-    step = next(each * power for each in _ROUND if each * power * _STEPS >= highest * 0.999999)
+    step = next(each * power for each in _ROUND if each * power * _STEPS >= highest * (1 - 1e-12))
     return float(max(1, math.ceil(step))) if whole and step < 5 else step

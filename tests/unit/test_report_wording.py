@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pypdf import PdfReader
 
@@ -45,6 +45,7 @@ def test_periods(first: str, last: str, before: tuple[str, str], step: str, word
 
 
 @given(st.lists(st.integers(0, 10**12), min_size=1, max_size=40), st.sampled_from(ChartKind))
+@example([10_000_001], ChartKind.BARS)
 def test_every_value_fits_on_the_axis(values: list[int], kind: ChartKind) -> None:
     axis = axis_of(chart(values, kind=kind))
     highest = max(values) * (2 if kind is ChartKind.STACKED else 1)
