@@ -186,7 +186,7 @@ $(SAM_VENV)/.ready: infra/requirements-sam.txt
 	@touch $@
 
 $(CHECKOV_VENV)/.ready: infra/requirements-checkov.txt
-	$(call step,set up $(CHECKOV_VENV): the checker of templates' security (once; about a minute),$(PYTHON) -m venv $(CHECKOV_VENV) && $(CHECKOV_VENV)/bin/pip install --disable-pip-version-check --progress-bar off -q -r $<)
+	$(call step,set up $(CHECKOV_VENV): the security checker of templates (once; about a minute),$(PYTHON) -m venv $(CHECKOV_VENV) && $(CHECKOV_VENV)/bin/pip install --disable-pip-version-check --progress-bar off -q -r $<)
 	@touch $@
 
 .PHONY: build build-SharedLayer which-python
