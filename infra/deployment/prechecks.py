@@ -75,7 +75,8 @@ def _value(name: str, value: str, parameter: Mapping[str, Any]) -> Iterator[str]
     if allowed and value not in allowed:
         yield f"{name} is {value!r} and must be one of {', '.join(allowed)}"
     pattern = parameter.get("AllowedPattern")
-    if pattern and not re.fullmatch(pattern, value):
+    parts = value.split(",") if parameter["Type"] == "CommaDelimitedList" else [value]
+    if pattern and not all(re.fullmatch(pattern, part.strip()) for part in parts):
         yield f"{name} is {value!r} and must match {pattern}{about}"
     if parameter["Type"] == "Number":
         yield from _number(name, value, parameter)

@@ -103,6 +103,13 @@ def test_a_value_that_the_template_would_refuse(name: str, value: str, said: str
     assert said in problem
 
 
+def test_of_a_list_each_part_is_looked_at() -> None:
+    network = {"SecurityGroupIds": "sg-0a1b", "SubnetIds": "subnet-0a1b,subnet-2c3d"}
+    assert found(**network) == []
+    (problem,) = found(**network | {"SubnetIds": "subnet-0a1b,private"})
+    assert "must match" in problem
+
+
 def test_all_that_is_wrong_is_said_at_once() -> None:
     assert len(found("1acme", AppUrl="x", ScheduleTimeZone="Mars/Base", ReconcileSchedule="often")) == 6
 
