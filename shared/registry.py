@@ -173,7 +173,7 @@ _CONFIGS = (
     JobConfig(
         JobType.PING,
         retries=2,
-        timeout=10,
+        timeout=30,  # shorter, and a crash would heal sooner than the sweep can promise
         description="Does nothing but complete, for make doctor.",
         flow_control=FlowControl(parallelism=2),
     ),

@@ -24,7 +24,7 @@ TABLE = {
     "send-reminder": (3, 60),
     "crm-match": (3, 60),
     "send-notification": (3, 60),
-    "ping": (2, 10),
+    "ping": (2, 30),
 }
 CONFIGS = pytest.mark.parametrize("config", REGISTRY.values(), ids=lambda each: each.type.value)
 
