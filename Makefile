@@ -21,11 +21,11 @@ help: ## list the commands
 
 setup: $(VENV)/.ready ## create .venv with everything a developer needs
 
-$(VENV)/.ready: tests/requirements.txt requirements.txt functions/generate_report/requirements.txt functions/send_email/requirements.txt functions/send_notification/requirements.txt infra/local/requirements.txt
+$(VENV)/.ready: tests/requirements.txt requirements.txt functions/generate_report/requirements.txt functions/jobs_api/requirements.txt functions/send_email/requirements.txt functions/send_notification/requirements.txt infra/local/requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: set PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@echo "Setting up $(VENV), once; about a minute"
 	$(call step,virtual environment,$(PYTHON) -m venv $(VENV))
-	$(call step,packages of the product (1 of 3),$(INSTALL) -r requirements.txt -r functions/generate_report/requirements.txt -r functions/send_email/requirements.txt -r functions/send_notification/requirements.txt)
+	$(call step,packages of the product (1 of 3),$(INSTALL) -r requirements.txt -r functions/generate_report/requirements.txt -r functions/jobs_api/requirements.txt -r functions/send_email/requirements.txt -r functions/send_notification/requirements.txt)
 	$(call step,packages of the local cloud$(COMMA) Postgres among them (2 of 3),$(INSTALL) -r infra/local/requirements.txt)
 	$(call step,packages that check and test (3 of 3),$(INSTALL) -r tests/requirements.txt)
 	@touch $@
@@ -54,6 +54,17 @@ payload-key: setup ## print a new key for sensitive payloads, as PAYLOAD_KEYS ta
 payload-key-use: setup ## count what is sealed under each key, in the database at DATABASE_URL
 	@$(BIN)/python -m infra.payload_keys --use
 
+api-key: setup ## print a key of the HTTP API and its entry (NAME=who, RIGHTS=read or write, ORGANIZATION=one)
+	@$(BIN)/python -m infra.api_keys "$(NAME)" $(if $(RIGHTS),--rights "$(RIGHTS)") $(if $(ORGANIZATION),--organization "$(ORGANIZATION)")
+
+openapi: setup ## write the HTTP API's document anew, from its routes
+	@$(BIN)/python -m infra.api_document
+
+REQUESTS ?= 10000
+
+fuzz-api: setup ## send generated requests to the HTTP API and check every answer (REQUESTS=10000, SEED=1)
+	@$(BIN)/python -m tests.fuzz --requests $(REQUESTS) $(if $(SEED),--seed $(SEED))
+
 test: setup $(SAM_VENV)/.ready ## run every test (ARGS="-k name" for some)
 	$(call step,tests,$(BIN)/pytest -n auto --dist loadfile $(ARGS))
 
@@ -79,7 +90,7 @@ format: setup ## format the code and mend what the linter can
 # WS1000 wants X-Ray on, WS1004 log groups found by name (ours are named in LoggingConfig; tests/artifact holds them).
 UNWANTED_RULES := WS1000 WS1004
 
-.PHONY: help setup demo dev shell migrate schedules seed payload-key payload-key-use test test-pooler chaos check format
+.PHONY: help setup demo dev shell migrate schedules seed payload-key payload-key-use api-key openapi fuzz-api test test-pooler chaos check format
 
 # ---- Building for Lambda ----------------------------------------------------------------------------------------
 # `sam build` calls build-SharedLayer and build-NameFunction below for the resources of those names in template.yaml.

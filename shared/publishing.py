@@ -132,6 +132,20 @@ def schedule_message(
     }
 
 
+def publish_run(
+    schedule_id: str, cron: str, envelope: Envelope, options: Mapping[str, Any], settings: DispatcherSettings
+) -> str:
+    """Deliver once, now, what a schedule delivers; the message's id. Raises as `publish` does."""
+    with _failing_as_publish_failed(settings):
+        config = get_job_config(envelope.type)
+        organization_id = envelope.metadata.organization_id
+        usual = default_options(config, config.retries, organization_id, settings)
+        message = schedule_message(schedule_id, cron, envelope, usual | dict(options), settings)
+        message["url"] = message.pop("destination")
+        del message["cron"], message["schedule_id"]
+        return _send(settings, message)
+
+
 def list_schedules(settings: DispatcherSettings) -> list[dict[str, Any]]:
     """All schedules of the account, as QStash's API describes them. Raises PublishFailed."""
     with _failing_as_publish_failed(settings):

@@ -70,6 +70,14 @@ class PayloadKeySettings(Settings):
     secrets = {"PAYLOAD_SECRET_ARN": ("PAYLOAD_KEYS",)}
 
 
+class ApiSettings(DispatcherSettings):
+    """What the HTTP API and the dashboard need. Without API_KEYS nobody gets in."""
+
+    secrets = DispatcherSettings.secrets | {"API_SECRET_ARN": ("API_KEYS",)}
+    public_url: WebAddress | None = Field(None, alias="ENDPOINT_URL")
+    region: str | None = Field(None, alias="AWS_REGION")
+
+
 class AppSettings(Settings):
     """Where the application lives that jobs link to."""
 

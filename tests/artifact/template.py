@@ -18,6 +18,7 @@ SAMPLES = {
     "ResendSecret": "sample-ResendSecret",
     "PayloadSecret": "sample-PayloadSecret",
     "SyndicationSecret": "sample-SyndicationSecret",
+    "ApiSecret": "sample-ApiSecret",
     "FilesBucket": "sample-files",
 }
 TEMPLATE = Template()

@@ -35,6 +35,7 @@ TABLE = {
     "cleanup_old_data": (FILES,    (DEAR - FILES) | MAIL | CLIENTS),
     "process_webhook": (set[str](), DEAR | MAIL | CLIENTS),
     "process_stripe_webhook": (set[str](), DEAR | MAIL | CLIENTS),
+    "jobs_api":       ({"qstash", "jinja2"}, DEAR | {"resend", "requests", "reportlab"}),
     "record_failure": (set[str](), DEAR | MAIL),
     "provision":              ({"qstash", "httpx"}, DEAR | MAIL),
     "reconcile":      (set[str](), DEAR | MAIL),

@@ -1,0 +1,48 @@
+"""One function for the HTTP API under /v1, its health and its OpenAPI document, and the dashboard at /."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from functions.jobs_api.access.callers import acting_as
+from functions.jobs_api.access.requests import caller_of_key, method_of, path_of, readable
+from functions.jobs_api.api import app
+from functions.jobs_api.api.app import render
+from functions.jobs_api.errors import Refused, refusal
+from functions.jobs_api.headers import secured
+from shared import secrets, settings
+from shared.observability import forget, logger, remember
+from shared.settings import ApiSettings
+
+settings.check(ApiSettings)
+
+
+def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+    """Answer one request to the function URL."""
+    forget()
+    remember(request_id=context.aws_request_id)
+    secrets.refresh()  # a key that was taken out must stop working
+    try:
+        answer = _answer(event, context)
+    except Exception as error:  # noqa: BLE001  # before there is a route
+        answer = _refused(event, error)
+    return secured(answer)
+
+
+def _answer(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+    path = path_of(event)
+    caller = caller_of_key(event, required=path not in {"/health", "/openapi.json"})
+    if method_of(event) not in {"GET", "HEAD", "OPTIONS"} and caller is not None:
+        caller.require_write()
+    with acting_as(caller):
+        return app.resolve(readable(event), context)
+
+
+def _refused(event: Mapping[str, Any], error: Exception) -> dict[str, Any]:
+    found = refusal(error)
+    if found is None:
+        logger.exception("not answered")
+        found = Refused(500, "something went wrong here; the function's log says what")
+    response = render(path_of(event), found)
+    return {"statusCode": response.status_code, "headers": dict(response.headers), "body": response.body}
