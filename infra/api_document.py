@@ -9,8 +9,8 @@ import json
 import re
 from typing import Any
 
-from functions.jobs_api.api import app
 from functions.jobs_api.api.openapi import DOCUMENT
+from functions.jobs_api.routes import app
 from functions.jobs_api.shapes import Error
 
 _TITLE, _VERSION = "Posthaste", "1"

@@ -5,17 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from aws_lambda_powertools.event_handler import Response
+
 from functions.jobs_api.access.callers import acting_as
 from functions.jobs_api.access.requests import caller_of_key, method_of, path_of, readable
-from functions.jobs_api.api import app
-from functions.jobs_api.api.app import render
+from functions.jobs_api.api.app import is_api, render
 from functions.jobs_api.errors import Refused, refusal
 from functions.jobs_api.headers import secured
+from functions.jobs_api.pages.gate import let_in
+from functions.jobs_api.routes import app
 from shared import secrets, settings
 from shared.observability import forget, logger, remember
 from shared.settings import ApiSettings
 
 settings.check(ApiSettings)
+
+_OPEN = {"/health", "/openapi.json"}
+_READING = {"GET", "HEAD", "OPTIONS"}
 
 
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
@@ -31,12 +37,23 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
 
 
 def _answer(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
-    path = path_of(event)
-    caller = caller_of_key(event, required=path not in {"/health", "/openapi.json"})
-    if method_of(event) not in {"GET", "HEAD", "OPTIONS"} and caller is not None:
+    return _answer_api(event, context) if is_api(path_of(event)) else _answer_page(event, context)
+
+
+def _answer_api(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+    caller = caller_of_key(event, required=path_of(event) not in _OPEN)
+    if method_of(event) not in _READING and caller is not None:
         caller.require_write()
     with acting_as(caller):
         return app.resolve(readable(event), context)
+
+
+def _answer_page(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+    caller, answer = let_in(event)
+    if answer is not None:
+        return _to_event(answer)
+    with acting_as(caller):
+        return app.resolve(event, context)
 
 
 def _refused(event: Mapping[str, Any], error: Exception) -> dict[str, Any]:
@@ -45,4 +62,12 @@ def _refused(event: Mapping[str, Any], error: Exception) -> dict[str, Any]:
         logger.exception("not answered")
         found = Refused(500, "something went wrong here; the function's log says what")
     response = render(path_of(event), found)
-    return {"statusCode": response.status_code, "headers": dict(response.headers), "body": response.body}
+    return _to_event(response)
+
+
+def _to_event(response: Response[Any]) -> dict[str, Any]:
+    return {"statusCode": response.status_code, "headers": _headers(response), "body": response.body}
+
+
+def _headers(response: Response[Any]) -> dict[str, Any]:
+    return {"Content-Type": response.content_type, **response.headers}

@@ -25,4 +25,5 @@ def secured(answer: dict[str, Any]) -> dict[str, Any]:
     headers = {name: value for name, value in (answer.get("headers") or {}).items() if value is not None}
     if not {"cache-control"} & {name.lower() for name in headers}:
         headers["Cache-Control"] = "no-store"
-    return {**answer, "headers": headers | _ALWAYS}
+    cookie = headers.pop("Set-Cookie", None)  # a function URL takes cookies apart from the headers
+    return {**answer, "headers": headers | _ALWAYS, **({"cookies": [cookie]} if cookie else {})}

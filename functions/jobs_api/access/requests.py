@@ -30,9 +30,16 @@ def readable(event: Mapping[str, Any]) -> dict[str, Any]:
     text = _text(event)
     if text.strip() and content_type != "application/json":
         raise Refused(415, "this takes Content-Type: application/json")
-    _check(_parsed(text or "{}"))
+    check_json(text.strip() or "{}")
     headers = {**(event.get("headers") or {}), "content-type": "application/json"}
     return {**event, "headers": headers, "body": text.strip() or "{}", "isBase64Encoded": False}
+
+
+def check_json(text: str) -> dict[str, Any]:
+    """A JSON object that can be stored. Raises Refused, which says what is wrong."""
+    value = _parsed(text)
+    _check(value)
+    return value
 
 
 def caller_of_key(event: Mapping[str, Any], *, required: bool) -> Caller | None:
@@ -95,7 +102,7 @@ def _text(event: Mapping[str, Any]) -> str:
         raise Refused(400, "the body is not UTF-8") from None
 
 
-def _parsed(text: str) -> Any:
+def _parsed(text: str) -> dict[str, Any]:
     try:
         value = json.loads(text, parse_constant=_no_number)
     except RecursionError:

@@ -18,12 +18,12 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import (
 from pydantic import BaseModel
 
 from functions.jobs_api.errors import Refused, refusal
+from functions.jobs_api.rendering import refused_page
 from shared.observability import logger
 
 JSON = "application/json"
 app = LambdaFunctionUrlResolver(enable_validation=True)
 
-Render = Callable[[Refused], Response[Any]]
 _MOST_PARAMETERS = 50
 
 
@@ -37,18 +37,9 @@ def as_json(refused: Refused) -> Response[Any]:
     return Response(refused.status, JSON, json.dumps(refused.body), headers=refused.headers)
 
 
-_render_page: Render = as_json
-
-
-def render_pages_with(render: Render) -> None:
-    """Have refusals of pages answered as pages."""
-    global _render_page  # noqa: PLW0603  # the one place where the pages hook in
-    _render_page = render
-
-
 def render(path: str, refused: Refused) -> Response[Any]:
     """A refusal, as whoever asked for this path can read it."""
-    return as_json(refused) if is_api(path) else _render_page(refused)
+    return as_json(refused) if is_api(path) else refused_page(refused)
 
 
 @app.exception_handler(Exception)  # type: ignore[untyped-decorator]
@@ -89,6 +80,8 @@ def refuse_unknown_parameters(
     resolver: LambdaFunctionUrlResolver, next_middleware: Callable[..., Response[Any]]
 ) -> Response[Any]:
     """A filter that is misspelled must not be taken for none: a bulk action would take more than was meant."""
+    if not is_api(resolver.current_event.path):
+        return next_middleware(resolver)
     route: Route = resolver.context["_route"]
     known = set(_parameters(route))
     try:
