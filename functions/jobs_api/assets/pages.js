@@ -17,12 +17,27 @@
     return { stroke: colour("--dim"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, font: "12px system-ui", ...extra };
   }
 
+  // In UTC and of 24 hours, as all of the page: days where there are several, else the time of day.
+  function times(chart, moments) {
+    const days = chart.scales.x.max - chart.scales.x.min > 36 * 3600;
+    const shown = days ? { day: "numeric", month: "short", timeZone: "UTC" } : { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: "UTC" };
+    const format = new Intl.DateTimeFormat("en-GB", shown);
+    let before = "";
+    return moments.map((moment) => {
+      const text = format.format(new Date(moment * 1000));
+      const repeated = text === before;
+      before = text;
+      return repeated ? "" : text;
+    });
+  }
+
   function options(names, width) {
     const series = names.map((name) => ({ label: name, stroke: colour(COLOURS[name]), width: 2, points: { show: false }, fill: name === "completed" ? colour(COLOURS[name]) + "22" : undefined }));
     return {
       width, height: 220, legend: { show: false }, cursor: { y: false, points: { size: 6 } },
       scales: { y: { range: (_chart, _low, high) => [0, Math.max(high, 4) * 1.08] } },
-      axes: [axis({}), axis({ size: 44, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 1e5, 1e6] })],
+      tzDate: (moment) => uPlot.tzDate(new Date(moment * 1000), "UTC"),
+      axes: [axis({ values: times }), axis({ size: 44, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 1e5, 1e6] })],
       series: [{}, ...series],
       hooks: { setCursor: [tell] },
     };
@@ -32,7 +47,7 @@
   function tell(chart) {
     const at = chart.cursor.idx;
     if (at == null) { return; }
-    const when = new Date(chart.data[0][at] * 1000).toLocaleString();
+    const when = new Date(chart.data[0][at] * 1000).toISOString().slice(0, 16).replace("T", " ") + " UTC";
     const figures = chart.series.slice(1).map((each, n) => `${chart.data[n + 1][at]} ${each.label}`);
     chart.root.title = `${when}: ${figures.join(", ")}`;
   }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -294,7 +293,7 @@ SCRIPT = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
 
 
 @pytest.fixture
-def hostile(browser: Browser, qstash: QStashServer, connection: Connection) -> Iterator[dict[str, Any]]:
+def hostile(browser: Browser, qstash: QStashServer, connection: Connection) -> dict[str, Any]:
     """A script in everything that a caller can choose."""
     batch_id = batch(connection)
     errors = [
@@ -313,7 +312,7 @@ def hostile(browser: Browser, qstash: QStashServer, connection: Connection) -> I
     done = put(connection, status="completed", attempt=1, result=Jsonb(SCRIPT), progress=Jsonb(SCRIPT))
     schedule(CrmMatch(listing_id=1, agent_id=2), "0 3 * * *", schedule_id="nightly")
     browser.open(f"/jobs/{job_id}")
-    yield {"job": job_id, "batch": batch_id, "done": done}
+    return {"job": job_id, "batch": batch_id, "done": done}
 
 
 def test_scripts_are_shown_as_text_on_every_page(browser: Browser, hostile: dict[str, Any]) -> None:
@@ -336,9 +335,8 @@ def test_pages_hold_nothing_that_the_content_policy_forbids(
     for path in (*PAGES, f"/jobs/{hostile['job']}"):
         answer = browser.open(path)
         assert "script-src 'self'" in answer.headers["content-security-policy"]
-        assert not re.search(r"<script(?![^>]*src=)|<style|\sstyle=|\son[a-z]+=|javascript:", answer.text), (
-            path
-        )
+        tags = "".join(re.findall(r"<[^<>]*>", answer.text))
+        assert not re.search(r"<script(?![^>]*src=)|<style|\sstyle=|\son[a-z]+=|javascript:", tags), path
         assert answer.headers["cache-control"] == "no-store"
 
 
