@@ -34,8 +34,17 @@ class Drive(NamedTuple):
 DRIVES = (
     Drive(lambda asked: asked.idempotency_key is not None, ("idempotency_key",), "job_executions_key"),
     Drive(lambda asked: asked.batch_id is not None, ("batch_id",), "job_executions_members"),
-    Drive(lambda asked: asked.schedule_id is not None, ("schedule_id",), "job_executions_schedule"),
-    Drive(lambda asked: asked.user_id is not None, ("user_id",), "job_executions_user"),
+    # Where an organization is given it drives: how far a search came must not tell of another's jobs.
+    Drive(
+        lambda asked: asked.schedule_id is not None and not asked.organization_id,
+        ("schedule_id",),
+        "job_executions_schedule",
+    ),
+    Drive(
+        lambda asked: asked.user_id is not None and not asked.organization_id,
+        ("user_id",),
+        "job_executions_user",
+    ),
     Drive(
         lambda asked: asked.organization_id is not None and asked.status not in {None, "completed"},
         ("organization_id", "status"),

@@ -234,3 +234,14 @@ def test_every_answer_has_its_headers(keys: Keys, path: str) -> None:
         assert "frame-ancestors 'none'" in headers["content-security-policy"]
         assert "unsafe" not in headers["content-security-policy"]
         assert "cache-control" in headers
+
+
+def test_the_document_is_served_to_anyone(keys: Keys) -> None:
+    answer = keys.nobody.get("/openapi.json")
+    assert (answer.status, answer.json["openapi"], "/v1/jobs" in answer.json["paths"]) == (200, "3.1.0", True)
+
+
+def test_a_monitor_may_ask_by_head(keys: Keys) -> None:
+    answer = keys.nobody.send("HEAD", "/health")
+    assert (answer.status, answer.text) == (200, "")
+    assert keys.nobody.send("HEAD", "/v1/jobs").status == 401

@@ -11,6 +11,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from functions.jobs_api.api.openapi import DOCUMENT
+from functions.jobs_api.reading import listing
 from infra.local.qstash import QStashServer
 from shared.database import Connection
 from shared.jobs.crm_match import CrmMatch
@@ -132,3 +133,17 @@ def test_it_enqueues_only_what_keeps_to_its_organization(
 def status_of(connection: Connection, job_id: UUID) -> str:
     row = connection.execute("SELECT status FROM job_executions WHERE job_id = %s", [job_id]).fetchone() or {}
     return str(row["status"])
+
+
+@pytest.mark.parametrize(
+    "query",
+    [{"userId": 5}, {"scheduleId": "s"}, {"status": "failed"}, {"type": "crm-match", "status": "failed"}],
+)
+def test_how_far_a_search_came_tells_nothing_of_others(
+    keys: Keys, connection: Connection, monkeypatch: pytest.MonkeyPatch, query: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(listing, "_SCAN", 2)
+    for _number in range(5):
+        failed(connection, organization_id=FOREIGN, user_id=5, schedule_id="s")
+    page = keys.own.get("/v1/jobs", **query).json
+    assert page == {"jobs": [], "next": None, "searchedTo": None}
