@@ -19,6 +19,8 @@ from uuid import uuid4
 import psycopg
 from psycopg import sql
 
+from functions.jobs_api.access.keys import digest_of
+from infra.api_keys import new_key as new_api_key
 from infra.local.aws import REGION, LocalAws
 from infra.local.awslambda import SESSION_TOKEN, Function, LambdaServer
 from infra.local.awslambda.extension import ExtensionServer
@@ -98,6 +100,7 @@ class LocalCloud:
         self._template = Template()
         self._given_database_url = database_url
         self._payload_keys_file = folder / "payload-keys"
+        self._api_key_file = folder / "api-key"
         self.postgres = None if database_url else EmbeddedPostgres(folder / "postgres", port=ports.postgres)
         self.aws = LocalAws(ports.aws)
         self.qstash = QStashServer(
@@ -143,6 +146,25 @@ class LocalCloud:
     def files_bucket(self) -> str:
         """The bucket that jobs store their files in."""
         return f"{self.stack}-files"
+
+    @property
+    def dashboard_url(self) -> str:
+        """Where the dashboard is."""
+        return self.functions.url("jobs-api") + "/"
+
+    @property
+    def api_key(self) -> str:
+        """A key that may do everything, kept as long as the folder is."""
+        file = self._api_key_file
+        if not file.exists():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.touch(mode=0o600)
+            file.write_text(new_api_key("local", "write")[0])
+        return file.read_text().strip()
+
+    @property
+    def _api_key_entry(self) -> str:
+        return f"local:write:*:{digest_of(self.api_key)}"
 
     @cached_property
     def _payload_keys(self) -> str:
@@ -252,6 +274,7 @@ class LocalCloud:
             "PayloadSecret": {"PAYLOAD_KEYS": self._payload_keys},
             "SyndicationSecret": self.platforms.environment,
             "WebhooksSecret": LOCAL_SECRETS,
+            "ApiSecret": {"API_KEYS": self._api_key_entry},
         }
         return {
             name: self.aws.create_secret(f"{self.stack}-{name}", secret) for name, secret in entries.items()
