@@ -155,12 +155,7 @@ class LocalCloud:
     @property
     def api_key(self) -> str:
         """A key that may do everything, kept as long as the folder is."""
-        file = self._api_key_file
-        if not file.exists():
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.touch(mode=0o600)
-            file.write_text(new_api_key("local", "write")[0])
-        return file.read_text().strip()
+        return _kept(self._api_key_file, lambda: new_api_key("local", "write")[0])
 
     @property
     def _api_key_entry(self) -> str:
@@ -169,12 +164,7 @@ class LocalCloud:
     @cached_property
     def _payload_keys(self) -> str:
         """Made once, and kept as long as the rows that are sealed under them."""
-        file = self._payload_keys_file
-        if not file.exists():
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.touch(mode=0o600)
-            file.write_text(new_entry())
-        return file.read_text().strip()
+        return _kept(self._payload_keys_file, new_entry)
 
     @property
     def endpoints(self) -> dict[str, str]:
@@ -329,3 +319,12 @@ class LocalCloud:
             )
             raise LocalCloudError(what if port else f"{name}: {error}") from error
         self._announce(name)
+
+
+def _kept(file: Path, make: Callable[[], str]) -> str:
+    """A secret that was made once, and is for this user's eyes."""
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        file.write_text(make())
+    return file.read_text().strip()

@@ -84,7 +84,7 @@ def failed_mail(cloud: LocalCloud, address: str) -> UUID:
     """A job that Resend refuses for good."""
     cloud.mailbox.fail_next(1, status=422, to=address)
     job_id = enqueue(SendEmail(to=address, data=WelcomeData(name="Ada")), organization_id=7)
-    assert wait_until_ended(job_id).status == "failed"
+    assert wait_until_ended(job_id, seconds=90).status == "failed"
     return job_id
 
 
@@ -133,7 +133,7 @@ def test_dead_letters_are_replayed_at_once_with_their_progress(tab: Page, local_
     tab.get_by_role("link", name="Replay…").first.click()
     tab.get_by_role("button", name="Run again").click()
     expect(tab.get_by_role("heading", name=re.compile(r"\d jobs? run again\."))).to_be_visible()
-    assert {wait_until_ended(job_id).status for job_id in job_ids} == {"completed"}
+    assert {wait_until_ended(job_id, seconds=90).status for job_id in job_ids} == {"completed"}
 
 
 def test_the_overview_draws_its_chart_and_renews_itself(tab: Page, local_cloud: LocalCloud) -> None:

@@ -16,6 +16,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from infra.api_keys import new_key
 from infra.deployment.asking import GivenOpenly, gather
 from infra.deployment.aws import Account
 from infra.deployment.filling import Filling
@@ -154,6 +155,17 @@ def test_optional_entries_are_asked_for_on_request(fresh: Deployed, fill: Fill, 
     code, _output = fill(right | {"SyndicationSecret": "y", "ZILLOW_API_KEY": "zk"})
     assert code == 0
     assert fresh.read("SyndicationSecret") == {"ZILLOW_API_KEY": "zk"}
+
+
+def test_keys_of_the_api_must_be_readable(fresh: Deployed, fill: Fill, right: Answers) -> None:
+    """One bad entry would lock everybody out of the dashboard."""
+    key, entry = new_key("ops", "write")
+    code, output = fill(right | {"ApiSecret": "y", "API_KEYS": f"{entry},{key}"})
+    assert code == 1
+    assert "API_KEYS is a list of entries, separated by commas: entry 2 is not" in output
+    assert key not in output
+    assert fill(right | {"ApiSecret": "y", "API_KEYS": entry})[0] == 0
+    assert fresh.read("ApiSecret") == {"API_KEYS": entry}
 
 
 def test_rolled_signing_keys_are_taken_over(fresh: Deployed, fill: Fill, right: Answers) -> None:

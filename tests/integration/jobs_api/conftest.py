@@ -12,6 +12,7 @@ import pytest
 
 from functions.jobs_api.access import limits
 from functions.jobs_api.reading import figures
+from infra.payload_keys import new_entry
 from shared import database
 from tests.conftest import UrlOf
 from tests.integration import delivering
@@ -73,6 +74,7 @@ def keys(environment: pytest.MonkeyPatch) -> Iterator[Keys]:
     }
     environment.setenv("API_KEYS", ",".join(entry for _key, entry in made.values()))
     environment.delenv("API_SECRET_ARN", raising=False)
+    environment.setenv("PAYLOAD_KEYS", new_entry())
     environment.setenv("JOB_ENDPOINTS", json.dumps(dict.fromkeys(TYPES, delivering.URL)))
     limits.forget()
     figures.forget()

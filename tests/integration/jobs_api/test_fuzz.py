@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
 from infra.local.qstash import QStashServer
-from infra.payload_keys import new_entry
 from shared.database import Connection
 from tests.fuzz_api.requests import send_many
 from tests.fuzz_api.stage import others, set_up
@@ -13,9 +10,8 @@ from tests.integration.jobs_api.conftest import Keys
 
 
 def test_generated_requests_are_answered_and_change_nothing_of_others(
-    keys: Keys, qstash: QStashServer, connection: Connection, environment: pytest.MonkeyPatch
+    keys: Keys, qstash: QStashServer, connection: Connection
 ) -> None:
-    environment.setenv("PAYLOAD_KEYS", new_entry())
     world = set_up(connection)
     before = others(connection)
     send_many(world, 400, first_seed=1)
