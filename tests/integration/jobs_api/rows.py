@@ -11,6 +11,7 @@ from shared.database import Connection
 from shared.envelope import new_job_id
 from tests.integration.test_executions import put
 
+NOBODYS = UUID("01a22273-6818-7243-a784-d323ffb7aacc")  # no row has this id
 FAILURE = {"run": 1, "attempt": 1, "at": "2030-01-02T03:04:05Z", "type": "ValueError", "message": "no luck"}
 
 

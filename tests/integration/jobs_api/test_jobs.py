@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 from psycopg.types.json import Jsonb
@@ -19,7 +19,7 @@ from shared.jobs.crm_match import CrmMatch
 from shared.jobs.send_email import SendEmail
 from tests.integration.conftest import Read
 from tests.integration.jobs_api.conftest import OWN, Keys
-from tests.integration.jobs_api.rows import everything, failed
+from tests.integration.jobs_api.rows import NOBODYS, everything, failed
 from tests.integration.test_executions import put
 
 MATCH = {"type": "crm-match", "payload": {"listingId": 42, "agentId": 7}}
@@ -154,7 +154,7 @@ def test_a_job_is_shown_whole(keys: Keys, connection: Connection) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [f"/v1/jobs/{uuid4()}", f"/v1/batches/{uuid4()}", f"/v1/batches/{uuid4()}/jobs"]
+    "path", [f"/v1/jobs/{NOBODYS}", f"/v1/batches/{NOBODYS}", f"/v1/batches/{NOBODYS}/jobs"]
 )
 def test_what_is_not_there_is_not_found(keys: Keys, path: str) -> None:
     assert keys.ops.get(path).status == 404

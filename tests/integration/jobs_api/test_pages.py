@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from psycopg.types.json import Jsonb
@@ -16,7 +15,7 @@ from shared.jobs.crm_match import CrmMatch
 from shared.schedules import schedule
 from tests.integration.jobs_api.browser import OWN_FORM, Browser
 from tests.integration.jobs_api.conftest import FOREIGN, OWN, Keys
-from tests.integration.jobs_api.rows import batch, everything, failed
+from tests.integration.jobs_api.rows import NOBODYS, batch, everything, failed
 from tests.integration.test_executions import put
 
 PAGES = ("/", "/jobs", "/dead-letters", "/schedules", "/batches", "/activity")
@@ -38,7 +37,7 @@ def status_of(connection: Connection, job_id: object) -> str:
 # --- sessions ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", [*PAGES, "/jobs?status=failed", f"/jobs/{uuid4()}"])
+@pytest.mark.parametrize("path", [*PAGES, "/jobs?status=failed", f"/jobs/{NOBODYS}"])
 def test_whoever_is_not_signed_in_is_asked_to_and_comes_back(keys: Keys, path: str) -> None:
     browser = Browser()
     answer = browser.open(path)
@@ -277,7 +276,7 @@ def test_a_bulk_action_that_is_none_is_refused(browser: Browser, path: str) -> N
 
 
 @pytest.mark.parametrize(("path", "status"), [
-    ("/jobs/nothing", 404), (f"/jobs/{uuid4()}", 404), ("/batches/x", 404), (f"/batches/{uuid4()}", 404), ("/nothing", 404),
+    ("/jobs/nothing", 404), (f"/jobs/{NOBODYS}", 404), ("/batches/x", 404), (f"/batches/{NOBODYS}", 404), ("/nothing", 404),
     ("/bulk/delete", 404), ("/jobs?cursor=x", 400), ("/jobs?status=done", 400), ("/jobs?userId=x", 400),
     ("/jobs?error=%00", 400), ("/batches?before=x", 404), ("/activity?before=x", 200), ("/?window=7", 200), ("/?window=", 200),
     ("/assets/x/../handler.py", 404), ("/assets/x/pages.py", 404), ("/assets/x/%2e%2e%2fhandler.py", 404),
