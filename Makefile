@@ -24,11 +24,11 @@ help: ## list the commands
 
 setup: $(VENV)/.ready ## create .venv with everything a developer needs
 
-$(VENV)/.ready: tests/requirements.txt requirements.txt functions/generate_report/requirements.txt functions/receive_webhook/requirements.txt functions/send_email/requirements.txt functions/send_notification/requirements.txt infra/local/requirements.txt
+$(VENV)/.ready: tests/requirements.txt requirements.txt functions/generate_report/requirements.txt functions/jobs_api/requirements.txt functions/receive_webhook/requirements.txt functions/send_email/requirements.txt functions/send_notification/requirements.txt infra/local/requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: set PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@echo "Setting up $(VENV), once; about a minute"
 	$(call step,virtual environment,$(PYTHON) -m venv $(VENV))
-	$(call step,packages of the product (1 of 3),$(INSTALL) -r requirements.txt -r functions/generate_report/requirements.txt -r functions/receive_webhook/requirements.txt -r functions/send_email/requirements.txt -r functions/send_notification/requirements.txt)
+	$(call step,packages of the product (1 of 3),$(INSTALL) -r requirements.txt -r functions/generate_report/requirements.txt -r functions/jobs_api/requirements.txt -r functions/receive_webhook/requirements.txt -r functions/send_email/requirements.txt -r functions/send_notification/requirements.txt)
 	$(call step,packages of the local cloud$(COMMA) Postgres among them (2 of 3),$(INSTALL) -r infra/local/requirements.txt)
 	$(call step,packages that check and test (3 of 3),$(INSTALL) -r tests/requirements.txt)
 	@touch $@
@@ -93,6 +93,12 @@ payload-key: setup ## print a new key for sensitive payloads, as PAYLOAD_KEYS ta
 payload-key-use: setup ## count what is sealed under each key, in the database at DATABASE_URL
 	@$(BIN)/python -m infra.payload_keys --use
 
+api-key: setup ## print a key of the HTTP API and its entry (NAME=who, RIGHTS=read or write, ORGANIZATION=one)
+	@$(BIN)/python -m infra.api_keys "$(NAME)" $(if $(RIGHTS),--rights "$(RIGHTS)") $(if $(ORGANIZATION),--organization "$(ORGANIZATION)")
+
+openapi: setup ## write the HTTP API's document anew, from its routes
+	@$(BIN)/python -m infra.api_document
+
 test: setup $(SAM_VENV)/.ready ## run every test (ARGS="-k name" for some)
 	$(call step,tests,$(BIN)/pytest -n auto --dist loadfile $(ARGS))
 
@@ -108,6 +114,9 @@ REQUESTS ?= 10000
 
 fuzz-webhooks: setup ## send the receiver random and mutated requests (REQUESTS=10000, SEED=random)
 	@$(BIN)/python -m tests.fuzz --requests $(REQUESTS) $(if $(SEED),--seed $(SEED))
+
+fuzz-api: setup ## send generated requests to the HTTP API and check every answer (REQUESTS=10000, SEED=1)
+	@$(BIN)/python -m tests.fuzz_api --requests $(REQUESTS) $(if $(SEED),--seed $(SEED))
 
 check: setup $(SAM_VENV)/.ready $(CHECKOV_VENV)/.ready ## check format, lint, types and the template
 	$(call step,format (make format mends it),$(BIN)/ruff format --check --quiet .)
@@ -127,8 +136,8 @@ TEMPLATES := template.yaml infra/observability.yaml
 # ES7000 a dead letter queue for the mails of alarms.
 UNWANTED_RULES := WS1000 WS1004 ES7000
 
-.PHONY: help setup demo dev qstash shell migrate schedules deploy secrets doctor destroy sam-local event seed payload-key payload-key-use test test-pooler chaos check format
-.PHONY: stripe-event resend-event github-event custom-event fuzz-webhooks
+.PHONY: help setup demo dev qstash shell migrate schedules deploy secrets doctor destroy sam-local event seed payload-key payload-key-use api-key openapi test test-pooler chaos check format
+.PHONY: stripe-event resend-event github-event custom-event fuzz-webhooks fuzz-api
 
 # ---- Building for Lambda ----------------------------------------------------------------------------------------
 # `sam build` calls build-SharedLayer and build-NameFunction below for the resources of those names in template.yaml.

@@ -70,7 +70,9 @@ class JobConfig:
 
     `retries` come after the first attempt; `timeout` is for one attempt, in seconds (at most 870, so that
     Lambda's own limit of 900 leaves room to record the end). What a `sensitive` job is given and what it returns is
-    sealed in Postgres, does not travel through QStash and is shown nowhere (docs/sensitive-payloads.md).
+    sealed in Postgres, does not travel through QStash and is shown nowhere (docs/sensitive-payloads.md). A job
+    `within_organization` touches its own organization only, whatever its payload says: an API key that is bound to that
+    organization may enqueue it.
     """
 
     type: JobType
@@ -79,6 +81,7 @@ class JobConfig:
     description: str
     flow_control: FlowControl | None = None
     sensitive: bool = False
+    within_organization: bool = False
 
     @property
     def payload(self) -> PayloadClass:
@@ -126,6 +129,7 @@ _CONFIGS = (
         timeout=300,
         description="Streams an organization's rows to a file in S3.",
         flow_control=FlowControl(parallelism=2, per_organization=True),
+        within_organization=True,
     ),
     JobConfig(
         JobType.GENERATE_REPORT,
@@ -133,6 +137,7 @@ _CONFIGS = (
         timeout=180,
         description="Builds a report and stores it in S3.",
         flow_control=FlowControl(parallelism=2, per_organization=True),
+        within_organization=True,
     ),
     JobConfig(
         JobType.CLEANUP_OLD_DATA,
@@ -147,6 +152,7 @@ _CONFIGS = (
         timeout=60,
         description="Sends a listing to the listing platforms.",
         flow_control=FlowControl(parallelism=4),
+        within_organization=True,
     ),
     JobConfig(
         JobType.SEND_REMINDER,
@@ -154,6 +160,7 @@ _CONFIGS = (
         timeout=60,
         description="Reminds an applicant of an incomplete application.",
         flow_control=FlowControl(parallelism=2),
+        within_organization=True,
     ),
     JobConfig(
         JobType.CRM_MATCH,
@@ -161,6 +168,7 @@ _CONFIGS = (
         timeout=60,
         description="Scores an agent's leads against a listing.",
         flow_control=FlowControl(parallelism=4),
+        within_organization=True,
     ),
     JobConfig(
         JobType.SEND_NOTIFICATION,
@@ -169,6 +177,7 @@ _CONFIGS = (
         description="Notifies a person over the channels they prefer.",
         flow_control=FlowControl(parallelism=4),
         sensitive=True,  # an adverse action tells a credit score
+        within_organization=True,
     ),
     JobConfig(
         JobType.PING,

@@ -70,6 +70,13 @@ class PayloadKeySettings(Settings):
     secrets = {"PAYLOAD_SECRET_ARN": ("PAYLOAD_KEYS",)}
 
 
+class ApiSettings(DispatcherSettings):
+    """What the HTTP API and the dashboard need. API_KEYS is not among it: without any key nobody gets in."""
+
+    public_url: WebAddress | None = Field(None, alias="ENDPOINT_URL")
+    region: str | None = Field(None, alias="AWS_REGION")
+
+
 class AppSettings(Settings):
     """Where the application lives that jobs link to."""
 

@@ -18,6 +18,7 @@ _HINTS = {
     "QSTASH_TOKEN": "Upstash console, QStash, of the stack's region",
     "RESEND_API_KEY": "re_…, from resend.com/api-keys",
     "PAYLOAD_KEYS": "what sensitive payloads are sealed under",
+    "API_KEYS": "entries that `make api-key` prints, with commas between",
 }
 
 

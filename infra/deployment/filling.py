@@ -11,6 +11,7 @@ from infra.deployment.asking import Answers, Ask, gather
 from infra.deployment.aws import Account, DeployedStack
 from infra.deployment.doctor.target import endpoints_parameter, qstash_url
 from infra.deployment.lines import Line, show
+from infra.deployment.probes.api_keys import probe_api_keys
 from infra.deployment.probes.database import probe_database, safe_words
 from infra.deployment.probes.payload_keys import probe_payload_keys, probe_replaced_keys
 from infra.deployment.probes.qstash import signing_keys
@@ -72,6 +73,8 @@ class Filling:
             before = present.get("PAYLOAD_KEYS", "")
             yield from _line("PAYLOAD_KEYS", lambda: probe_payload_keys(values["PAYLOAD_KEYS"]))
             yield from _line("PAYLOAD_KEYS", lambda: probe_replaced_keys(before, values["PAYLOAD_KEYS"], url))
+        if "API_KEYS" in values:
+            yield from _line("API_KEYS", lambda: probe_api_keys(values["API_KEYS"]))
 
     def _compare_keys(self, token: str, answers: Answers) -> Works:
         url = qstash_url(self.environment, self.template)

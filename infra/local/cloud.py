@@ -19,6 +19,8 @@ from uuid import uuid4
 import psycopg
 from psycopg import sql
 
+from functions.jobs_api.access.keys import digest_of
+from infra.api_keys import new_key as new_api_key
 from infra.local.aws import REGION, LocalAws
 from infra.local.awslambda import SESSION_TOKEN, Function, LambdaServer
 from infra.local.awslambda.extension import ExtensionServer
@@ -98,6 +100,7 @@ class LocalCloud:
         self._template = Template()
         self._given_database_url = database_url
         self._payload_keys_file = folder / "payload-keys"
+        self._api_key_file = folder / "api-key"
         self.postgres = None if database_url else EmbeddedPostgres(folder / "postgres", port=ports.postgres)
         self.aws = LocalAws(ports.aws)
         self.qstash = QStashServer(
@@ -144,15 +147,24 @@ class LocalCloud:
         """The bucket that jobs store their files in."""
         return f"{self.stack}-files"
 
+    @property
+    def dashboard_url(self) -> str:
+        """Where the dashboard is."""
+        return self.functions.url("jobs-api") + "/"
+
+    @property
+    def api_key(self) -> str:
+        """A key that may do everything, kept as long as the folder is."""
+        return _kept(self._api_key_file, lambda: new_api_key("local", "write")[0])
+
+    @property
+    def _api_key_entry(self) -> str:
+        return f"local:write:*:{digest_of(self.api_key)}"
+
     @cached_property
     def _payload_keys(self) -> str:
         """Made once, and kept as long as the rows that are sealed under them."""
-        file = self._payload_keys_file
-        if not file.exists():
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.touch(mode=0o600)
-            file.write_text(new_entry())
-        return file.read_text().strip()
+        return _kept(self._payload_keys_file, new_entry)
 
     @property
     def endpoints(self) -> dict[str, str]:
@@ -252,6 +264,7 @@ class LocalCloud:
             "PayloadSecret": {"PAYLOAD_KEYS": self._payload_keys},
             "SyndicationSecret": self.platforms.environment,
             "WebhooksSecret": LOCAL_SECRETS,
+            "ApiSecret": {"API_KEYS": self._api_key_entry},
         }
         return {
             name: self.aws.create_secret(f"{self.stack}-{name}", secret) for name, secret in entries.items()
@@ -306,3 +319,12 @@ class LocalCloud:
             )
             raise LocalCloudError(what if port else f"{name}: {error}") from error
         self._announce(name)
+
+
+def _kept(file: Path, make: Callable[[], str]) -> str:
+    """A secret that was made once, and is for this user's eyes."""
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        file.write_text(make())
+    return file.read_text().strip()

@@ -103,6 +103,11 @@ def _introduce(cloud: LocalCloud) -> None:
     for name, url in (shown | cloud.endpoints).items():
         out.print(f"  {name:<16} [link={url}]{url}[/link]", soft_wrap=True)
     out.print(
+        f"\n[bold]Dashboard[/]: [link={cloud.dashboard_url}]{cloud.dashboard_url}[/link]  "
+        f"sign in with the key [bold]{cloud.api_key}[/]",
+        soft_wrap=True,
+    )
+    out.print(
         "\nIn another terminal, [bold]make shell[/] opens a Python prompt:\n"
         "  >>> from shared.emails import WelcomeData, enqueue_welcome\n"
         '  >>> enqueue_welcome("ada@example.com", WelcomeData(name="Ada"))\n'

@@ -3,14 +3,18 @@
 Small and ours because the kept runners do not fit: yoyo locks with a row that a killed deploy leaves behind, and
 Alembic brings SQLAlchemy into a Lambda. Postgres's own advisory lock ends with the transaction that holds it.
 
-A migration must be safe while the previous version of the code still runs: expand first, contract a release later.
+A migration must be safe while the previous version of the code still runs: expand first, contract a release later. One
+that builds indexes on a table in use begins with `-- outside a transaction` and says CONCURRENTLY: each of its
+statements commits alone, and after a failure the next deploy does what is left.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +22,9 @@ import psycopg
 
 FOLDER = Path(__file__).parent
 _LOCK = 0x706F737468617374  # any constant will do, as long as every deploy uses the same
+_OUTSIDE = "-- outside a transaction"
+_POLL_SECONDS = 0.1
+_INDEX = re.compile(r"CREATE (?:UNIQUE )?INDEX CONCURRENTLY (?!IF NOT EXISTS)([a-z_]+) ")
 _FILE_NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 
 
@@ -38,6 +45,17 @@ class Migration:
         """Detects a file that was edited after it had been applied."""
         return hashlib.sha256(self.sql.encode()).hexdigest()
 
+    @property
+    def is_outside(self) -> bool:
+        """Whether its statements run outside a transaction, one by one."""
+        return self.sql.startswith(_OUTSIDE)
+
+    @property
+    def statements(self) -> list[str]:
+        """Its statements, where they run one by one."""
+        lines = [line.partition("--")[0] for line in self.sql.splitlines()]
+        return [each.strip() for each in "\n".join(lines).split(";") if each.strip()]
+
 
 def migrations(folder: Path = FOLDER) -> list[Migration]:
     """All migrations in the order of their numbers. Raises MigrationError for a bad or repeated number."""
@@ -56,7 +74,7 @@ def migrate(database_url: str, folder: Path = FOLDER) -> list[str]:
     Needs a direct connection, not one through a pooler. Raises MigrationError, psycopg.OperationalError.
     """
     with _connect(database_url) as connection:
-        return list(_apply_missing(connection, migrations(folder)))
+        return list(_apply_missing(connection, database_url, migrations(folder)))
 
 
 def _connect(database_url: str) -> psycopg.Connection:
@@ -76,32 +94,87 @@ def _read(path: Path) -> Migration:
     return Migration(int(match[1]), path.stem, path.read_text("utf-8"))
 
 
-def _apply_missing(connection: psycopg.Connection, files: list[Migration]) -> Iterator[str]:
+def _apply_missing(
+    connection: psycopg.Connection, database_url: str, files: list[Migration]
+) -> Iterator[str]:
     for migration in files:
         try:
-            with connection.transaction():
-                _lock(connection)
-                missing = not _is_applied(connection, migration)
-                if missing:
-                    _apply(connection, migration)
+            if migration.is_outside:
+                missing = _apply_outside(connection, database_url, migration)
+            else:
+                missing = _apply_inside(connection, migration)
         except psycopg.Error as error:  # at its commit too: a deferred constraint
             raise MigrationError(f"{migration.name}: {error}") from error
         if missing:
             yield migration.name
 
 
-def _lock(connection: psycopg.Connection) -> None:
-    connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-    # Set after the wait for the other deploy: a migration that cannot get its table lock must not queue all traffic behind it.
+def _apply_inside(connection: psycopg.Connection, migration: Migration) -> bool:
+    """Apply a migration, if it is missing, in one transaction with the note that it is applied."""
+    with _locked(connection):
+        missing = not _is_applied(connection, migration)
+        if missing:
+            connection.execute(migration.sql.encode())
+            _note(connection, migration)
+    return missing
+
+
+def _apply_outside(connection: psycopg.Connection, database_url: str, migration: Migration) -> bool:
+    """Apply a migration's statements, if it is missing, each on its own, and note it after the last.
+
+    The lock is another connection's: its transaction lies idle, so that no index waits for it.
+    """
+    with _connect(database_url) as holder, _locked(holder):
+        missing = not _is_applied(connection, migration)
+        if missing:
+            for statement in migration.statements:
+                _execute_once(connection, statement)
+            _note(connection, migration)
+    return missing
+
+
+def _execute_once(connection: psycopg.Connection, statement: str) -> None:
+    """Run a statement; an index that an earlier try has built is left, and one that it left half-built is built anew."""
+    if match := _INDEX.match(statement):
+        name = match[1]
+        found = connection.execute(
+            "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)", [name]
+        ).fetchone()
+        if found == (True,):
+            return
+        connection.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}".encode())
+    connection.execute(statement.encode())
+
+
+@contextmanager
+def _locked(connection: psycopg.Connection) -> Iterator[None]:
+    """A transaction that holds off other deploys until it ends, however it ends.
+
+    The lock is asked for again and again, each time in a transaction of its own: whoever waits for it within one has
+    a snapshot, and an index that is being built waits for all of those to end.
+    """
+    while True:
+        with connection.transaction():
+            if _lock(connection):
+                yield
+                return
+        time.sleep(_POLL_SECONDS)
+
+
+def _lock(connection: psycopg.Connection) -> bool:
+    if connection.execute("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK]).fetchone() != (True,):
+        return False
+    # A migration that cannot get its table lock must not queue all traffic behind it.
     connection.execute("SET LOCAL lock_timeout = '10s'")
+    return True
+
+
+def _is_applied(connection: psycopg.Connection, migration: Migration) -> bool:
     connection.execute(
         "CREATE TABLE IF NOT EXISTS schema_migrations ("
         "version integer PRIMARY KEY, name text NOT NULL, checksum text NOT NULL, "
         "applied_at timestamptz NOT NULL DEFAULT now())"
     )
-
-
-def _is_applied(connection: psycopg.Connection, migration: Migration) -> bool:
     row = connection.execute(
         "SELECT name, checksum FROM schema_migrations WHERE version = %s", [migration.version]
     ).fetchone()
@@ -112,8 +185,7 @@ def _is_applied(connection: psycopg.Connection, migration: Migration) -> bool:
     return row is not None
 
 
-def _apply(connection: psycopg.Connection, migration: Migration) -> None:
-    connection.execute(migration.sql.encode())
+def _note(connection: psycopg.Connection, migration: Migration) -> None:
     connection.execute(
         "INSERT INTO schema_migrations (version, name, checksum) VALUES (%s, %s, %s)",
         [migration.version, migration.name, migration.checksum],

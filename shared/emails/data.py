@@ -20,6 +20,7 @@ from pydantic_core import PydanticCustomError
 
 from shared.emails.wording import NOT_IN_ONE_LINE
 from shared.envelope import WireModel
+from shared.redaction import Sensitive
 
 _NOT_IN_A_URL = re.compile(r"[\s\x00-\x1f\x7f-\x9f]")
 
@@ -50,9 +51,9 @@ Paragraph = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000), AfterValidator(_lines)
 ]
 Url = Annotated[str, StringConstraints(max_length=2048), AfterValidator(_absolute_url)]
-TokenUrl = Annotated[Url, Field(repr=False)]  # opens an account, so it stays out of logs and tracebacks
+TokenUrl = Annotated[Url, Field(repr=False), Sensitive()]  # opens an account: not in logs, shown to nobody
 DownloadUrl = Annotated[  # presigned by S3: with a Lambda's credentials in it some 2,000 characters long
-    str, StringConstraints(max_length=4096), AfterValidator(_absolute_url), Field(repr=False)
+    str, StringConstraints(max_length=4096), AfterValidator(_absolute_url), Field(repr=False), Sensitive()
 ]
 Count = Annotated[int, Field(ge=0, le=2**53, strict=True)]
 MinorUnits = Annotated[int, Field(ge=0, le=10**12, strict=True)]

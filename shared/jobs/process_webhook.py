@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from shared.envelope import Payload
+from shared.redaction import Sensitive
 from shared.registry import JobType
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[!-~]([ -~]*[!-~])?$")]
@@ -40,7 +41,7 @@ class ProcessWebhook(Payload, type=JobType.PROCESS_WEBHOOK):
     event_id: Name | None = None
     name: Name | None = None
     occurred_at: AwareDatetime | None = None
-    signature: str | None = Field(None, max_length=4096, repr=False)
+    signature: Annotated[str, Sensitive()] | None = Field(None, max_length=4096, repr=False)
 
     @model_validator(mode="after")
     def _only_custom_senders_have_names(self) -> Self:

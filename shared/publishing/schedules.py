@@ -1,4 +1,4 @@
-"""QStash's schedules: put, listed, paused, resumed and deleted."""
+"""QStash's schedules: put, listed, paused, resumed and deleted, and one run of theirs by hand."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Any, Literal
 
 from shared.envelope import Envelope
 from shared.publishing.client import NotFound, call, failing_as_publish_failed, sdk
-from shared.publishing.messages import schedule_message
+from shared.publishing.messages import default_options, schedule_message
+from shared.publishing.sending import send
+from shared.registry import get_job_config
 from shared.settings import DispatcherSettings
 
 
@@ -18,6 +20,20 @@ def put_schedule(
     with failing_as_publish_failed(settings):
         schedule = schedule_message(schedule_id, cron, envelope, options, settings)
         call(settings, lambda _http: sdk(settings).schedule.create(**schedule))
+
+
+def publish_run(
+    schedule_id: str, cron: str, envelope: Envelope, options: Mapping[str, Any], settings: DispatcherSettings
+) -> str:
+    """Deliver once, now, what a schedule delivers; the message's id. Raises as `publish` does."""
+    with failing_as_publish_failed(settings):
+        config = get_job_config(envelope.type)
+        organization_id = envelope.metadata.organization_id
+        usual = default_options(config, config.retries, organization_id, settings)
+        message = schedule_message(schedule_id, cron, envelope, usual | dict(options), settings)
+        message["url"] = message.pop("destination")
+        del message["cron"], message["schedule_id"]
+        return send(settings, message)
 
 
 def list_schedules(settings: DispatcherSettings) -> list[dict[str, Any]]:

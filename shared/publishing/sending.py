@@ -21,7 +21,7 @@ def publish(job: UnpublishedJob, settings: DispatcherSettings) -> Receipt:
     """
     with failing_as_publish_failed(settings):
         message = job_message(job, settings)
-        return Receipt(_send(settings, message), message["url"])
+        return Receipt(send(settings, message), message["url"])
 
 
 def publish_batch(
@@ -54,7 +54,7 @@ def publish_failure(failure: UntoldFailure, settings: DispatcherSettings) -> str
     """Tell a caller's own failure callback that its job has failed. Raises as `publish` does."""
     message = failure_message(failure)
     with failing_as_publish_failed(settings):
-        return _send(settings, message)
+        return send(settings, message)
 
 
 def is_held(message_id: str, settings: DispatcherSettings) -> bool:
@@ -73,7 +73,8 @@ def withdraw(message_id: str, settings: DispatcherSettings) -> None:
         sdk(settings).message.cancel(message_id)
 
 
-def _send(settings: DispatcherSettings, message: Mapping[str, Any]) -> str:
+def send(settings: DispatcherSettings, message: Mapping[str, Any]) -> str:
+    """Hand over what the SDK takes for a message; its id. Raises what the SDK raises, or PublishFailed."""
     response = call(settings, lambda _http: sdk(settings).message.publish(**message))
     if isinstance(response, list):
         raise PublishFailed("the destination is not a URL")

@@ -1,7 +1,9 @@
 -- Gauges. Each reads a partial index, so its cost follows what is waiting or wrong, not the table's size.
 SELECT
     (SELECT count(*) FROM job_executions WHERE status IN ('pending', 'retrying')) AS depth,
-    (SELECT coalesce(extract(epoch FROM clock_timestamp() - min(greatest(created_at, not_before))), 0)::double precision
+    -- A job that runs again is as old as its replay, or each replay would ring the alarm.
+    (SELECT coalesce(extract(epoch FROM clock_timestamp()
+            - min(greatest(created_at, not_before, CASE WHEN run > 1 THEN updated_at END))), 0)::double precision
         FROM job_executions
         WHERE status = 'pending' AND coalesce(not_before, created_at) <= clock_timestamp()) AS oldest_pending,
     (SELECT count(*) FROM job_executions

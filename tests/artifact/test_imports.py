@@ -37,6 +37,7 @@ TABLE = {
     "ping":           (set[str](), DEAR | MAIL | CLIENTS),
     "process_webhook": (set[str](), DEAR | MAIL | CLIENTS),
     "process_stripe_webhook": (set[str](), DEAR | MAIL | CLIENTS),
+    "jobs_api":       ({"qstash", "jinja2"}, DEAR | {"resend", "requests", "reportlab"}),
     "record_failure": (set[str](), DEAR | MAIL),
     "receive_webhook": ({"qstash"}, DEAR | MAIL | {"standardwebhooks"}),
     "provision":              ({"qstash", "httpx"}, DEAR | MAIL),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from functions.jobs_api.reading import figures
 from infra.schedules.declaration import RESOURCE_TYPE
 from infra.template import Template
 from shared.registry import REGISTRY, JobConfig, JobType
@@ -106,6 +107,12 @@ def test_the_schedule_that_is_missed_is_one_that_comes_every_hour() -> None:
 def test_the_sweeps_default_rate_is_within_its_alarms_patience() -> None:
     assert TEMPLATE.parameters["ReconcileSchedule"]["Default"] == "rate(1 minute)"
     assert TEMPLATE.parameters["SweepSilenceMinutes"]["Default"] >= 2
+
+
+def test_health_is_bad_where_an_alarm_rings() -> None:
+    assert ALARMS["FailedRate"].properties["Threshold"] == figures.FAILURE_RATE
+    assert ALARMS["OldestPending"].properties["Threshold"] == figures.OLDEST_PENDING
+    assert ALARMS["StuckJobs"].properties["Threshold"] == 0
 
 
 def test_widgets_lie_side_by_side() -> None:

@@ -22,7 +22,10 @@ EVENTS = {path.stem for path in (ROOT / "infra" / "events").glob("*.json")}
 JOBS = {config.type.module: config for config in REGISTRY.values()}
 WORKERS = {function.folder: function for function in FUNCTIONS.values() if function.folder in JOBS}
 URLS = {name: function for name, function in FUNCTIONS.items() if "FunctionUrlConfig" in function.properties}
-FOR_SENDERS = {"ReceiveWebhookFunction"}  # called by other systems, and never by QStash
+FOR_OTHERS = {
+    "ReceiveWebhookFunction",
+    "JobsApiFunction",
+}  # called by other systems and by people, never by QStash
 
 each_function = pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS)
 each_worker = pytest.mark.parametrize(
@@ -96,15 +99,15 @@ def test_producers_find_each_url_under_its_name() -> None:
     wanted = {
         function.folder.replace("_", "-"): f"${{{name}Url.FunctionUrl}}"
         for name, function in URLS.items()
-        if name not in FOR_SENDERS
+        if name not in FOR_OTHERS
     }
     assert {**TEMPLATE.endpoints} == wanted
     assert {function.folder for function in WORKERS.values()} <= {each.folder for each in URLS.values()}
 
 
-def test_senders_learn_their_url_from_the_stacks_output() -> None:
+def test_others_learn_their_url_from_the_stacks_output() -> None:
     outputs = [json.dumps(output["Value"]) for output in TEMPLATE.body["Outputs"].values()]
-    for name in FOR_SENDERS:
+    for name in FOR_OTHERS:
         assert json.dumps({"Fn::GetAtt": [f"{name}Url", "FunctionUrl"]}) in outputs
 
 
@@ -192,7 +195,9 @@ def test_concurrency_and_the_vpc_are_the_accounts_and_the_default_ones_until_som
         own = {"VpcConfig", "ReservedConcurrentExecutions"} & TEMPLATE.resources[function.resource][
             "Properties"
         ].keys()
-        assert own == ({"ReservedConcurrentExecutions"} if function.resource in FOR_SENDERS else set())
+        assert own == (
+            {"ReservedConcurrentExecutions"} if function.resource == "ReceiveWebhookFunction" else set()
+        )
     receivers = FUNCTIONS["ReceiveWebhookFunction"].properties["ReservedConcurrentExecutions"]
     asked_for = {"Ref": "WebhookConcurrency"}
     assert receivers["Fn::If"] == [

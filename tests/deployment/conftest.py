@@ -25,7 +25,14 @@ from tests.deployment.aws import Description, described
 from tests.deployment.resend import resend_answers
 
 TEMPLATE = Template()
-SECRETS = ("DatabaseSecret", "QStashSecret", "ResendSecret", "PayloadSecret", "SyndicationSecret")
+SECRETS = (
+    "DatabaseSecret",
+    "QStashSecret",
+    "ResendSecret",
+    "PayloadSecret",
+    "ApiSecret",
+    "SyndicationSecret",
+)
 SENDER = "Acme <jobs@acme.io>"
 
 

@@ -16,13 +16,14 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from infra.api_keys import new_key
 from infra.deployment.asking import GivenOpenly, gather
 from infra.deployment.aws import Account
 from infra.deployment.filling import Filling
 from infra.deployment.probes import qstash as qstash_probe
 from infra.deployment.secret_entries import secret_entries
 from infra.local.qstash.records import Schedule
-from infra.migrations import migrate
+from infra.migrations import migrate, migrations
 from infra.payload_keys import new_entry
 from infra.schedules.declaration import id_prefix
 from infra.template import ROOT
@@ -109,7 +110,7 @@ def test_a_first_run_fills_in_migrates_and_schedules(
     assert fresh.read("PayloadSecret")["PAYLOAD_KEYS"].count(":") == 1  # newly made
     assert fresh.read("SyndicationSecret") == {}
     with psycopg.connect(empty_database) as connection:
-        assert connection.execute("SELECT count(*) FROM schema_migrations").fetchone() == (7,)
+        assert connection.execute("SELECT count(*) FROM schema_migrations").fetchone() == (len(migrations()),)
         assert connection.execute("SELECT count(*) FROM job_executions").fetchone() == (0,)
     assert len(scheduled(fresh)) == 3
     for secret in all_secrets(fresh).values():
@@ -154,6 +155,17 @@ def test_optional_entries_are_asked_for_on_request(fresh: Deployed, fill: Fill, 
     code, _output = fill(right | {"SyndicationSecret": "y", "ZILLOW_API_KEY": "zk"})
     assert code == 0
     assert fresh.read("SyndicationSecret") == {"ZILLOW_API_KEY": "zk"}
+
+
+def test_keys_of_the_api_must_be_readable(fresh: Deployed, fill: Fill, right: Answers) -> None:
+    """One bad entry would lock everybody out of the dashboard."""
+    key, entry = new_key("ops", "write")
+    code, output = fill(right | {"ApiSecret": "y", "API_KEYS": f"{entry},{key}"})
+    assert code == 1
+    assert "API_KEYS is a list of entries, separated by commas: entry 2 is not" in output
+    assert key not in output
+    assert fill(right | {"ApiSecret": "y", "API_KEYS": entry})[0] == 0
+    assert fresh.read("ApiSecret") == {"API_KEYS": entry}
 
 
 def test_rolled_signing_keys_are_taken_over(fresh: Deployed, fill: Fill, right: Answers) -> None:

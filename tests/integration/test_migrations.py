@@ -181,11 +181,12 @@ def test_a_table_in_use_is_not_waited_for_without_end(
 ) -> None:
     lock = migrations._lock
 
-    def impatient(connection: psycopg.Connection) -> None:
-        lock(connection)
+    def impatient(connection: psycopg.Connection) -> bool:
+        got = lock(connection)
         (given,) = connection.execute("SHOW lock_timeout").fetchone() or ("",)
         assert given == "10s"
         connection.execute("SET LOCAL lock_timeout = '100ms'")
+        return got
 
     monkeypatch.setattr(migrations, "_lock", impatient)
     folder = write(m0001_a="CREATE TABLE a ()")
@@ -246,6 +247,17 @@ def wait_for(connection: psycopg.Connection[Any], event: str) -> int:
     pytest.fail(f"nobody came to wait for {event}")
 
 
+def wait_until_turned_away(connection: psycopg.Connection[Any]) -> None:
+    """Until a deploy has asked for the lock in vain."""
+    for _look in range(20_000):
+        asked = connection.execute(
+            "SELECT FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle' AND query = 'COMMIT'"
+        ).fetchone()
+        if asked is not None:
+            return
+    pytest.fail("nobody came to ask for the lock")
+
+
 def test_a_deploy_killed_while_holding_the_lock_does_not_block_the_next(
     empty: str, admin: psycopg.Connection[Any], write: Write
 ) -> None:
@@ -256,12 +268,68 @@ def test_a_deploy_killed_while_holding_the_lock_does_not_block_the_next(
         shutil.copytree(folder, fixed := folder / "fixed")
         (fixed / "0001_a.sql").write_text("CREATE TABLE a ()")
         following: Future[list[str]] = threads.submit(migrate, empty, fixed)
-        wait_for(admin, "advisory")
+        wait_until_turned_away(admin)
         admin.execute("SELECT pg_terminate_backend(%s)", [holder])
         assert following.result(30) == ["0001_a"]
         with pytest.raises((MigrationError, psycopg.OperationalError)):
             killed.result(30)
     assert applied(admin) == ["0001_a"]
+
+
+# --- outside a transaction -----------------------------------------------------------------------------------
+
+INDEX = "-- outside a transaction\n-- list a's; by b\nCREATE INDEX CONCURRENTLY a_b ON a (b);\n"
+
+
+def indexes(connection: psycopg.Connection[Any]) -> dict[str, bool]:
+    rows = connection.execute(
+        "SELECT relname, indisvalid FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid WHERE relname LIKE 'a!_%' ESCAPE '!'"
+    ).fetchall()
+    return dict(rows)
+
+
+def test_an_index_is_built_while_its_table_is_written(
+    empty: str, admin: psycopg.Connection[Any], write: Write
+) -> None:
+    folder = write(m0001_a="CREATE TABLE a (b int)")
+    migrate(empty, folder)
+    write(m0002_b=INDEX + "CREATE INDEX CONCURRENTLY a_c ON a (b, b);")
+    with ThreadPoolExecutor(1) as threads:
+        with admin.transaction():
+            admin.execute("INSERT INTO a VALUES (1)")
+            applying: Future[list[str]] = threads.submit(migrate, empty, folder)
+            with psycopg.connect(empty, autocommit=True) as other:
+                wait_for(other, "virtualxid")  # the index waits for our transaction
+                other.execute("SET lock_timeout = '5s'")
+                other.execute("INSERT INTO a VALUES (2)")  # and nobody waits for the index
+        assert applying.result(30) == ["0002_b"]
+    assert indexes(admin) == {"a_b": True, "a_c": True}
+    assert migrate(empty, folder) == []
+
+
+def test_what_a_failed_try_left_is_finished_by_the_next(
+    empty: str, admin: psycopg.Connection[Any], write: Write
+) -> None:
+    folder = write(
+        m0001_a="CREATE TABLE a (b int); INSERT INTO a VALUES (1), (1)",
+        m0002_b=INDEX + "CREATE UNIQUE INDEX CONCURRENTLY a_u ON a (b);",
+    )
+    with pytest.raises(MigrationError, match=r"^0002_b: .*a_u"):
+        migrate(empty, folder)
+    assert (applied(admin), indexes(admin)) == (["0001_a"], {"a_b": True, "a_u": False})
+    admin.execute("DELETE FROM a")
+    assert migrate(empty, folder) == ["0002_b"]
+    assert indexes(admin) == {"a_b": True, "a_u": True}
+
+
+def test_deploys_at_once_build_an_index_once(
+    empty: str, admin: psycopg.Connection[Any], write: Write
+) -> None:
+    folder = write(m0001_a="CREATE TABLE a (b int)", m0002_b=INDEX)
+    with ThreadPoolExecutor(3) as threads:
+        done = [each.result(60) for each in [threads.submit(migrate, empty, folder) for _deploy in range(3)]]
+    assert sorted(name for names in done for name in names) == ["0001_a", "0002_b"]
+    assert indexes(admin) == {"a_b": True}
 
 
 # --- the command -------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -167,6 +168,7 @@ def strings(tree: ast.Module) -> Iterator[str]:
 
 # Jobs whose subject is the table itself: they export it, report on it, and delete what is past its retention.
 WORK_ON_THE_TABLE = {"export_data", "generate_report", "cleanup_old_data"}
+READS_THE_TABLE = "jobs_api"  # what people look at: its statements lie with it, and only read
 
 
 def test_only_executions_has_sql_of_the_table() -> None:
@@ -186,7 +188,33 @@ def test_only_executions_has_sql_of_the_table() -> None:
 
 def test_functions_keep_to_the_applications_tables() -> None:
     for path in sorted((ROOT / "functions").rglob("*")):
-        if path.suffix in {".py", ".sql"} and path.relative_to(ROOT).parts[1] not in WORK_ON_THE_TABLE:
+        if path.suffix in {".py", ".sql"} and path.relative_to(ROOT).parts[1] not in {
+            *WORK_ON_THE_TABLE,
+            READS_THE_TABLE,
+        }:
             assert "job_executions" not in path.read_text("utf-8"), (
                 f"{path.relative_to(ROOT)} has SQL of the table"
             )
+
+
+def test_the_api_only_reads_the_table() -> None:
+    """Every write is one of the statements of `shared.executions`, which keep the protocol."""
+    written = re.compile(
+        r"\b(INSERT INTO|UPDATE|DELETE FROM|TRUNCATE|ALTER TABLE)\s+job_(executions|batches)|FOR UPDATE"
+    )
+    files = [
+        path for path in (ROOT / "functions" / READS_THE_TABLE).rglob("*") if path.suffix in {".py", ".sql"}
+    ]
+    assert any("job_executions" in path.read_text("utf-8") for path in files)
+    for path in files:
+        assert not written.search(path.read_text("utf-8")), path.name
+
+
+def test_each_statement_of_the_api_is_used_and_is_one() -> None:
+    folder = ROOT / "functions" / READS_THE_TABLE
+    code = "".join(path.read_text("utf-8") for path in folder.rglob("*.py"))
+    for path in (folder / "sql").glob("*.sql"):
+        assert f'"{path.stem}"' in code, path.stem
+        text = "\n".join(line.partition("--")[0] for line in path.read_text("utf-8").splitlines())
+        assert text.split()[0] in {"SELECT", "INSERT", "UPDATE", "DELETE", "WITH"}
+        assert ";" not in text

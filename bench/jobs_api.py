@@ -1,0 +1,125 @@
+"""`python -m bench.jobs_api`: every list over a million jobs, on the local cloud, beside the bare query.
+
+Each is asked over HTTP, through the function's URL and its own runtime process, and compared with the plainest
+query for the same rows on the same Postgres. What counts is the ratio; the milliseconds are this machine's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+from rich.table import Table
+
+from infra.local.cloud import LocalCloud
+from infra.local.console import out
+
+_TIMES = 30
+_LIMIT_MS = 50.0
+_COLUMNS = "job_id, job_type, status, left(error, 300), attempt, max_attempts, created_at, completed_at"
+_NEWEST = "ORDER BY created_at DESC LIMIT 51"
+_FROM = f"SELECT {_COLUMNS} FROM job_executions"
+
+# What is asked, and the plainest query for it.
+LISTS = {
+    "/v1/jobs": f"{_FROM} {_NEWEST}",
+    "/v1/jobs?status=failed": f"{_FROM} WHERE status = 'failed' {_NEWEST}",
+    "/v1/jobs?status=completed": f"{_FROM} WHERE status = 'completed' {_NEWEST}",
+    "/v1/jobs?type=send-reminder": f"{_FROM} WHERE job_type = 'send-reminder' {_NEWEST}",
+    "/v1/jobs?type=send-email&status=failed": f"{_FROM} WHERE job_type = 'send-email' AND status = 'failed' {_NEWEST}",
+    "/v1/jobs?userId=78": f"{_FROM} WHERE user_id = 78 {_NEWEST}",
+    "/v1/jobs?organizationId=6": f"{_FROM} WHERE organization_id = 6 {_NEWEST}",
+    "/v1/jobs?organizationId=6&status=failed": f"{_FROM} WHERE organization_id = 6 AND status = 'failed' {_NEWEST}",
+    "/v1/jobs?organizationId=6&type=crm-match": f"{_FROM} WHERE organization_id = 6 AND job_type = 'crm-match' {_NEWEST}",
+    "/v1/jobs?idempotencyKey=k50": f"{_FROM} WHERE idempotency_key = 'k50' {_NEWEST}",
+    "/v1/jobs?scheduleId=s3": f"{_FROM} WHERE schedule_id = 's3' {_NEWEST}",
+    "/v1/jobs?error=nothing+says+so": f"{_FROM} WHERE status = 'failed' {_NEWEST}",
+    "/v1/jobs?error=luck+4": f"{_FROM} WHERE status = 'failed' {_NEWEST}",
+    "/v1/jobs?userId=78&status=cancelled": f"{_FROM} WHERE user_id = 78 AND status = 'cancelled' {_NEWEST}",
+    "/v1/dead-letters": f"{_FROM} WHERE status = 'failed' {_NEWEST}",
+    "/v1/batches": "SELECT id, total, remaining, created_at FROM job_batches ORDER BY id DESC LIMIT 51",
+    "/v1/actions": "SELECT * FROM api_actions ORDER BY id DESC LIMIT 51",
+}
+
+SEED = """
+INSERT INTO job_executions (
+    job_id, job_type, status, payload, error, user_id, organization_id, idempotency_key, schedule_id, attempt, max_attempts,
+    lease_expires_at, published_at, publish_after, started_at, completed_at, created_at)
+SELECT gen_random_uuid(),
+    CASE WHEN n %% 100 = 7 THEN 'send-reminder'
+        ELSE (ARRAY['send-email', 'crm-match', 'export-data', 'process-webhook'])[1 + n %% 4] END,
+    status, '{"to": "ada@example.com", "template": "welcome", "data": {"name": "Ada Lovelace, as long as a payload may well be"}}',
+    CASE WHEN status = 'failed' THEN 'no luck ' || n %% 5000 || ' with customer ' || n || ': the service answered 429' END,
+    CASE WHEN n %% 3 = 0 THEN n %% 500 END,
+    CASE WHEN n %% 2 = 0 THEN n %% 90 END,
+    CASE WHEN n %% 10 = 0 THEN 'k' || n END,
+    CASE WHEN n %% 50 = 0 THEN 's' || n %% 7 END,
+    CASE WHEN status = 'pending' THEN 0 ELSE 1 END, 3,
+    CASE WHEN status = 'processing' THEN now() + interval '1 hour' END, created, created + interval '100 years',
+    CASE WHEN status <> 'pending' THEN created END,
+    CASE WHEN status IN ('completed', 'failed', 'cancelled') THEN created + n %% 40 * interval '1 second' END, created
+FROM (
+    SELECT n, now() - n * interval '4 seconds' AS created,
+        CASE WHEN n %% 50 = 0 THEN 'failed' WHEN n %% 2000 = 1 THEN 'pending' WHEN n %% 4000 = 2 THEN 'processing'
+            WHEN n %% 4000 = 3 THEN 'retrying' WHEN n %% 100 = 4 THEN 'cancelled' ELSE 'completed' END AS status
+    FROM generate_series(1, %(rows)s) AS n) AS seed
+"""
+
+
+def main() -> int:
+    """Measure; the exit code says whether every list was under its limit."""
+    parser = argparse.ArgumentParser(prog="python -m bench.jobs_api")
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    rows = parser.parse_args().rows
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        LocalCloud(Path(folder), fresh=True, reconcile_seconds=1e6, freeze=False) as cloud,
+        psycopg.connect(cloud.database_url, autocommit=True) as connection,
+    ):
+        out.print(f"writing {rows:,} jobs …")
+        connection.execute(SEED.encode(), {"rows": rows})
+        connection.execute("VACUUM ANALYZE job_executions")
+        slowest = _measure(cloud, connection)
+    out.print(f"the slowest took {slowest:.1f} ms (at most {_LIMIT_MS:.0f})")
+    return 0 if slowest <= _LIMIT_MS else 1
+
+
+def _measure(cloud: LocalCloud, connection: psycopg.Connection[Any]) -> float:
+    table = Table("list", "over HTTP, ms", "p95", "bare query, ms", "nothing but HTTP, ms", "ratio")
+    slowest = 0.0
+    headers = {"Authorization": f"Bearer {cloud.api_key}"}
+    with httpx.Client(base_url=cloud.dashboard_url, headers=headers, timeout=60) as client:
+        floor, _worst = _times(lambda: client.get("openapi.json").raise_for_status())
+        for path, query in LISTS.items():
+            asked, worst = _times(lambda path=path: client.get(path.lstrip("/")).raise_for_status())  # type: ignore[misc]
+            bare, _worst = _times(lambda query=query: connection.execute(query.encode()).fetchall())  # type: ignore[misc]
+            table.add_row(
+                path, f"{asked:.1f}", f"{worst:.1f}", f"{bare:.2f}", f"{floor:.1f}", f"{asked / bare:.1f}"
+            )
+            slowest = max(slowest, asked)
+    out.print(table)
+    return slowest
+
+
+def _times(act: Callable[[], object]) -> tuple[float, float]:
+    """The median and the 95th percentile, in milliseconds, after a few times that do not count."""
+    for _time in range(3):
+        act()
+    taken = []
+    for _time in range(_TIMES):
+        started = time.perf_counter()
+        act()
+        taken.append((time.perf_counter() - started) * 1000)
+    return statistics.median(taken), statistics.quantiles(taken, n=20)[-1]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What callers do to jobs and schedules, within their rights and recorded. API and dashboard share it."""

@@ -1,0 +1,1 @@
+DELETE FROM api_limits WHERE minute < %(before)s

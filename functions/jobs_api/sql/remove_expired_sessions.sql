@@ -1,0 +1,1 @@
+DELETE FROM api_sessions WHERE expires_at <= statement_timestamp()

@@ -1,0 +1,1 @@
+DELETE FROM api_sessions WHERE token_digest = %(token_digest)s

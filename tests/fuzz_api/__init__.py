@@ -1,0 +1,1 @@
+"""Generated requests against the OpenAPI document: see `requests.py`. `make fuzz-api` runs ten thousand of them."""
