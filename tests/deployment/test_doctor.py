@@ -425,7 +425,7 @@ def test_a_ping_whose_function_crashes(deployed: Deployed) -> None:
 
 def test_a_ping_that_goes_nowhere(deployed: Deployed) -> None:
     wrong = send(deployed, ping="http://127.0.0.1:1/")
-    assert "QStash called http://127.0.0.1:1/ and got " in wrong.what
+    assert "http://127.0.0.1:1/" in wrong.what  # QStash tries again, or has given up by then
 
 
 def test_a_ping_that_qstash_does_not_take(deployed: Deployed) -> None:
