@@ -139,3 +139,9 @@ def test_only_names_of_the_stack_are_referred_to() -> None:
     resources = nested()["Resources"]
     known = resources.keys() | nested()["Parameters"].keys()
     assert {name for name in references(resources) if not name.startswith("AWS::")} <= known
+
+
+def test_the_page_of_costs_counts_each_alarm() -> None:
+    page = (ROOT / "docs" / "cost.md").read_text("utf-8")
+    counted = re.findall(r"^\| CloudWatch: (?:composite )?alarms?\b[^|]*\| (\d+) \|", page, re.MULTILINE)
+    assert [int(each) for each in counted] == [len(ALARMS), len(COMPOSITES)]

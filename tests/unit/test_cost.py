@@ -1,4 +1,4 @@
-"""docs/cost.md: its arithmetic is right, and it counts no fewer secrets, alarms and job types than there are."""
+"""docs/cost.md: its arithmetic is right, and it counts no fewer secrets and job types than there are (of alarms: tests/artifact)."""
 
 from __future__ import annotations
 
@@ -53,14 +53,5 @@ def test_what_is_billed_by_the_piece_is_all_counted() -> None:
     assert quantity("Secrets Manager: secrets") >= sum(
         each["Type"] == "AWS::SecretsManager::Secret" for each in resources
     )
-    assert quantity("CloudWatch: metrics") >= 4 * len(JobType) + 5
-    observability = ROOT / "infra" / "observability.yaml"
-    if observability.exists():
-        alarms = observability.read_text("utf-8").count("Type: AWS::CloudWatch::Alarm")
-        assert quantity("CloudWatch: alarms") >= alarms
-
-
-def test_it_is_within_the_budget() -> None:
-    (monthly, _million) = (number(_TOTAL.findall(table)[0]) for table in TABLES)
-    assert monthly < 30
-    assert f"${monthly + Decimal('11.68') + Decimal('2.30')}" in PAGE  # with a Postgres of its own
+    hourly = 6  # types that the page supposes to run every hour, the others in a quarter of the hours
+    assert quantity("CloudWatch: metrics") >= 5 * (hourly + (len(JobType) - hourly) / 4) + 12
