@@ -18,6 +18,7 @@ import psycopg
 
 from infra.local.background import Background
 from infra.local.cloud import LocalCloud, LocalCloudError
+from infra.local.console import end_on_sigterm
 from infra.sam_local.bridge import Bridge
 from infra.sam_local.calls import Calls, NotAsItMust, cloudformation
 from infra.sam_local.docker import Unavailable, architecture, gateway, image
@@ -43,6 +44,7 @@ def main(arguments: Sequence[str]) -> int:
         known = ", ".join(Template().functions)
         print(f"✗ template.yaml has no function {asked.only}; it has {known}", file=sys.stderr)
         return 2
+    end_on_sigterm()
     try:
         address = gateway()
         used = image(asked.python or None)
@@ -57,7 +59,9 @@ def main(arguments: Sequence[str]) -> int:
             return _invoke_all(cloud, address, built, used, chosen)
     except (SamFailed, LocalCloudError) as error:
         print(f"✗ {error}", file=sys.stderr)
-        return 1
+    except KeyboardInterrupt:
+        print("✗ stopped", file=sys.stderr)
+    return 1
 
 
 def _invoke_all(cloud: LocalCloud, address: str, built: Path, used: str, chosen: dict[str, Function]) -> int:
