@@ -112,11 +112,17 @@ def test_an_id_that_is_none_is_refused(keys: Keys, path: str) -> None:
     assert keys.ops.get(path).status in {400, 404}
 
 
-@pytest.mark.parametrize(
-    "path", ["/v1", "/v1/", "/v1/nothing", "/v1/jobs/", "//v1/jobs", "/V1/jobs", "/.env"]
-)
+@pytest.mark.parametrize("path", ["/v1", "/v1/", "/v1/nothing", "/v1/jobs/"])
 def test_a_path_that_is_none_is_not_found(keys: Keys, path: str) -> None:
     assert keys.ops.get(path).status == 404
+
+
+@pytest.mark.parametrize("path", ["//v1/jobs", "/V1/jobs", "/.env"])
+def test_a_path_that_is_not_the_apis_is_a_pages_which_no_key_opens(keys: Keys, path: str) -> None:
+    answer = keys.ops.get(path)
+    assert answer.status == 303
+    assert "/sign-in?" in answer.headers["location"]
+    assert not answer.headers["location"].startswith(("/", "http"))  # nowhere but here
 
 
 @pytest.mark.parametrize(("method", "path", "allow"), [("DELETE", "/v1/jobs", "GET, POST"), ("PUT", "/v1/types", "GET"),
