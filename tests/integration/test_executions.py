@@ -417,7 +417,7 @@ INDEX_OF = {
     "take_unpublished": "job_executions_unpublished",
     "requeue_expired": "job_executions_lease",
     "take_untold_failures": "job_executions_untold",
-    "find_accepted": "job_executions_idempotency",
+    "find_accepted": "job_executions_(idempotency|key)",  # as good as the same where a key is one job's
     "find_job": "job_executions_job_id_key",
     "claim_job": "job_executions_job_id_key",
     "complete_job": "job_executions_job_id_key",

@@ -95,7 +95,7 @@ def test_what_was_written_before_the_mark_is_shown_to_nobody_and_does_not_travel
         sent.append(message)
         return "msg_1"
 
-    keys.setattr("shared.publishing.sending._send", send)
+    keys.setattr("shared.publishing.sending.send", send)
     retry(job_id)
     assert json.loads(sent[0]["body"])["payload"] == {}
     assert deliver(job_id, publication=2) == (200, {"ok": True})
