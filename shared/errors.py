@@ -114,6 +114,10 @@ class InvalidSignature(PosthasteError):
     """A request was not signed by who should have sent it, as it should be. The reason is for our log only."""
 
 
+class MissingSignature(InvalidSignature):
+    """A request has no signature at all: a stranger's, since whoever should send it always signs."""
+
+
 class JobTimeout(BaseException):
     """The running attempt has used up its time.
 

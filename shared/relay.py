@@ -278,10 +278,12 @@ def _stamp(taken: Sequence[tuple[UnpublishedJob, Receipt]]) -> None:
 
 def _reject(job: UnpublishedJob, error: PublishRejected) -> bool:
     reach(FaultPoint.REFUSED)
-    reporting.publish_failed(job.job_type, job.job_id, str(error))
     try:
-        return database.run(
+        failed = database.run(
             lambda kept: executions.reject_publication(kept, job.job_id, job.publication, str(error))
         )
     except (DatabaseUnavailable, psycopg.Error):
-        return False
+        failed = False
+    report = reporting.refused if failed else reporting.publish_failed
+    report(job.job_type, job.job_id, str(error))
+    return failed

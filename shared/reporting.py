@@ -5,10 +5,29 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from shared.errors import InvalidSignature, MissingSignature
 from shared.observability import count, logger
 from shared.rows import ClaimedJob, SettledJob
 
 _METRIC = {"completed": "Completed", "cancelled": "Cancelled", "retrying": "Retried", "failed": "Failed"}
+
+
+def rejected(error: InvalidSignature, url: str, by: str) -> None:
+    """A request was refused. `by` is the job type or the function that it was meant for.
+
+    A stranger who finds the URL does not sign, and neither does `make doctor`: that is counted apart, for a signature
+    that does not verify may be QStash's.
+    """
+    logger.warning("signature rejected", extra={"reason": str(error), "url": url})
+    count({"Unsigned" if isinstance(error, MissingSignature) else "SignatureRejected": 1}, by)
+
+
+def refused(job_type: str, job_id: UUID, reason: str) -> None:
+    """QStash refused a job's message for good, and the job has failed."""
+    logger.error(
+        "failed: QStash refused it", extra={"job_type": job_type, "job_id": str(job_id), "reason": reason}
+    )
+    count({"Failed": 1, "DeadLettered": 1}, job_type)
 
 
 def enqueued(job_type: str, job_id: UUID) -> None:

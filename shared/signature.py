@@ -17,7 +17,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from shared.errors import InvalidSignature
+from shared.errors import InvalidSignature, MissingSignature
 
 CLOCK_TOLERANCE = 60.0  # seconds, either way
 _ISSUER = "Upstash"
@@ -39,7 +39,7 @@ def verify(
     Raises InvalidSignature with the true reason, which is for our log and never for the caller.
     """
     if not token:
-        raise InvalidSignature("the Upstash-Signature header is missing")
+        raise MissingSignature("the Upstash-Signature header is missing")
     signed, signature = _split(token)
     _require_hs256(signed)
     if not any(hmac.compare_digest(_mac(key, signed), signature) for key in keys if key):

@@ -7,13 +7,13 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
 
-from shared import answers, requests, secrets, settings, signature
+from shared import answers, reporting, requests, secrets, settings, signature
 from shared.answers import Answer
 from shared.delivery import Attempt
 from shared.envelope import Delivery, Envelope, Payload
 from shared.errors import InvalidSignature, SecretUnavailable
 from shared.job import Job
-from shared.observability import count, forget, logger, remember
+from shared.observability import forget, logger, remember
 from shared.registry import get_job_config
 from shared.requests import Request
 from shared.settings import Settings, WorkerSettings
@@ -69,8 +69,7 @@ class Worker(Generic[P]):
         try:
             verify(request)
         except InvalidSignature as error:
-            logger.warning("signature rejected", extra={"reason": str(error), "url": request.url})
-            count({"SignatureRejected": 1}, self.config.type)
+            reporting.rejected(error, request.url, self.config.type)
             return answers.unauthorized()
         except SecretUnavailable as error:
             logger.error("the signing keys cannot be read", extra={"reason": str(error)})

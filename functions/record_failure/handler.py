@@ -7,11 +7,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from shared import answers, requests, settings, settling
+from shared import answers, reporting, requests, settings, settling
 from shared.answers import Answer
 from shared.errors import DatabaseUnavailable, InvalidSignature, SecretUnavailable
 from shared.fault_points import FaultPoint, reach
-from shared.observability import count, forget, logger, remember
+from shared.observability import forget, logger, remember
 from shared.requests import Request
 from shared.settings import DispatcherSettings, WorkerSettings
 from shared.settling import GivenUpMessage
@@ -35,8 +35,7 @@ def _answer(request: Request) -> Answer:
         message = GivenUpMessage.model_validate_json(request.body)
         outcome = settling.settle(message, message.envelope())
     except InvalidSignature as error:
-        logger.warning("signature rejected", extra={"reason": str(error), "url": request.url})
-        count({"SignatureRejected": 1}, "record-failure")
+        reporting.rejected(error, request.url, "record-failure")
         return answers.unauthorized()
     except ValidationError as error:
         logger.error("this is no failure of a job", extra={"reason": str(error.errors(include_input=False))})

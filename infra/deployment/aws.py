@@ -38,12 +38,13 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class DeployedStack:
-    """A stack as CloudFormation describes it; its resources by logical id."""
+    """A stack as CloudFormation describes it; its resources by logical id, its outputs by key."""
 
     name: str
     status: str
     reason: str
     resources: dict[str, Resource]
+    outputs: dict[str, str]
 
     @property
     def secrets(self) -> dict[str, str]:
@@ -88,7 +89,10 @@ class Account:
                 for each in page["StackResourceSummaries"]
                 if each["ResourceStatus"] != "DELETE_COMPLETE"  # what a rollback has taken away is listed too
             }
-        return DeployedStack(name, found["StackStatus"], found.get("StackStatusReason", ""), resources)
+        outputs = {each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", [])}
+        return DeployedStack(
+            name, found["StackStatus"], found.get("StackStatusReason", ""), resources, outputs
+        )
 
     def delete_stack(self, name: str) -> None:
         """Delete a stack and wait until it is gone. Raises AwsUnavailable too where CloudFormation gives up."""

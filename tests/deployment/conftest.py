@@ -130,7 +130,8 @@ def deployed(cloud: LocalCloud, operator: pytest.MonkeyPatch, tmp_path: Path) ->
     }
     resources["FilesBucket"] = ("AWS::S3::Bucket", cloud.files_bucket)
     resources["PingLogGroup"] = ("AWS::Logs::LogGroup", "ping-lines")
-    description = Description(cloud.stack, resources)
+    outputs = {"DashboardUrl": cloud.dashboard_url, "WebhooksUrl": f"{cloud.webhooks_url}/"}
+    description = Description(cloud.stack, resources, outputs)
     made = Deployed(cloud, samconfig, description)
     kept = {name: made.read(name) for name in SECRETS}
     functions = dict(cloud.functions._functions)

@@ -60,19 +60,23 @@ def test_a_whole_stack_passes_and_a_job_gets_through(deployed: Deployed, examine
         "qstash",
         "schedules",
         "mail",
+        "api",
         "sealing",
     ]
-    assert list(dict.fromkeys(subjects)) == [*wanted, "endpoints", "queue", "ping"]
+    assert list(dict.fromkeys(subjects)) == [*wanted, "endpoints", "dashboard", "webhooks", "queue", "ping"]
     assert "1000 functions at once" in output
     assert "all 3 refuse an unsigned call" in output
     assert "acme.io is verified" in output
+    assert "api keys     1 of them: local" in output
+    assert f"{deployed.cloud.dashboard_url} asks for a key; health is healthy" in output
+    assert f"{deployed.cloud.webhooks_url}/ refuses an unsigned event; it has secrets of nobody yet" in output
     job_id = output.partition("completed in ")[2].partition("(job ")[2].partition(")")[0]
     with psycopg.connect(deployed.cloud.database_url) as connection:
         row = connection.execute(
             "SELECT job_type, status, attempt FROM job_executions WHERE job_id = %s", [job_id]
         ).fetchone()
     assert row == ("ping", "completed", 1)
-    for secret in ("DatabaseSecret", "QStashSecret", "ResendSecret", "PayloadSecret"):
+    for secret in ("DatabaseSecret", "QStashSecret", "ResendSecret", "PayloadSecret", "ApiSecret"):
         for value in deployed.read(secret).values():
             assert value not in output
 
@@ -228,12 +232,14 @@ def test_dead_letters_are_told_and_are_no_failure(deployed: Deployed, examine: E
             "INSERT INTO job_executions (job_id, job_type, status, payload, max_attempts, attempt, error, completed_at) "
             "VALUES (gen_random_uuid(), 'ping', 'failed', '{}', 1, 1, 'broken', now())"
         )
+        deployed.cloud.recycle()  # it keeps what it has measured for some seconds
         try:
             code, output = examine()
         finally:
             connection.execute("DELETE FROM job_executions WHERE error = 'broken'")
     assert code == 0
     assert "! queue        1 dead letters wait for a replay" in output
+    assert "! dashboard    it reports the queue as " in output
 
 
 # --- QStash ------------------------------------------------------------------------------------------------
@@ -369,6 +375,67 @@ def test_an_endpoint_that_answers_something_else(
     assert remedy in remedy_below(output, f"send-email answers {answers} to an unsigned call")
 
 
+# --- dashboard and webhooks --------------------------------------------------------------------------------
+
+
+def test_api_keys_that_let_nobody_in(deployed: Deployed, examine: Examine) -> None:
+    deployed.write("ApiSecret", {"API_KEYS": "ops:write:*:not-a-digest"})
+    code, output = examine()
+    assert (code, failed(output)) == (1, ["api"])
+    assert "API_KEYS is a list of entries, separated by commas: entry 1" in output
+    assert remedy_below(output, "entry 1 is not") == "take the entries as `make api-key` printed them"
+
+
+def test_without_any_api_key_nobody_can_sign_in(deployed: Deployed, examine: Examine) -> None:
+    deployed.write("ApiSecret", {})
+    code, output = examine()
+    assert code == 0
+    assert "· api keys     not asked: there is no API_KEYS" in output
+    assert "! dashboard    nobody can sign in: `make api-key NAME=you RIGHTS=write`" in output
+
+
+def test_a_stack_whose_outputs_lack_the_public_urls(deployed: Deployed, examine: Examine) -> None:
+    deployed.description.outputs = {}
+    code, output = examine()
+    assert (code, failed(output)) == (1, ["dashboard", "webhooks"])
+    assert "no URL is known for jobs-api" in output
+    assert "no URL is known for receive-webhook" in output
+
+
+@pytest.mark.parametrize(
+    ("function", "handler", "subject", "told"),
+    [
+        ("jobs-api", "tests.deployment.handlers.open.handler", "dashboard", "jobs-api answers 200 to a call"),
+        (
+            "receive-webhook",
+            "tests.deployment.handlers.open.handler",
+            "webhooks",
+            "answers 200 to an unsigned",
+        ),
+        (
+            "receive-webhook",
+            "tests.integration.local.handlers.broken.handler",
+            "webhooks",
+            "answers 502 to an",
+        ),
+    ],
+)
+def test_a_public_url_that_answers_something_else(
+    deployed: Deployed, examine: Examine, function: str, handler: str, subject: str, told: str
+) -> None:
+    deployed.replace(replace(deployed.cloud.functions._functions[function], handler=handler))
+    code, output = examine()
+    assert (code, failed(output)) == (1, [subject])
+    assert remedy_below(output, told).startswith(("it works for anybody", "it crashed or ran out of time"))
+
+
+def test_public_urls_where_nobody_is(deployed: Deployed, examine: Examine) -> None:
+    deployed.description.outputs = dict.fromkeys(("DashboardUrl", "WebhooksUrl"), "http://127.0.0.1:1/")
+    code, output = examine()
+    assert (code, failed(output)) == (1, ["dashboard", "webhooks"])
+    assert "nothing answers at http://127.0.0.1:1/v1/jobs" in output
+
+
 # --- the ping ----------------------------------------------------------------------------------------------
 
 
@@ -475,4 +542,6 @@ def test_without_an_environment_it_is_the_running_local_cloud(
     assert main(["doctor", "--template", str(few_endpoints)]) == 0
     output = capsys.readouterr().out
     assert "✓ ping         delivered and completed in" in output
+    assert f"✓ dashboard    {deployed.cloud.dashboard_url} asks for a key" in output
+    assert f"✓ webhooks     {deployed.cloud.webhooks_url}/ refuses an unsigned event\n" in output
     assert "concurrency" not in output

@@ -9,8 +9,12 @@ from typing import Any
 import pytest
 
 from infra.local.qstash import QStashServer
+from infra.webhooks import Request, as_github
+from infra.webhooks.local_secrets import GITHUB
+from shared import database
 from shared.database import Connection
 from shared.dispatcher import enqueue
+from shared.errors import PublishRejected
 from shared.outcomes import Cancel, Fail, Retry
 from shared.worker import job_worker
 from tests.artifact.observability import Datum, alarms, emitted_in, shown
@@ -41,6 +45,25 @@ def deliver(job: Any, outcome: Any = None, token: str | None = None) -> int:
     return status
 
 
+def receive(request: Request) -> int:
+    """A webhook; the receiver's answer."""
+    handler = importlib.import_module("functions.receive_webhook.handler").handler
+    asked = event(request.body, "", headers=request.headers)
+    asked["rawPath"] = asked["requestContext"]["http"]["path"] = request.path
+    asked["requestContext"]["stage"] = "$default"
+    status: int = handler(asked, Context())["statusCode"]
+    return status
+
+
+def receive_without_postgres(environment: pytest.MonkeyPatch) -> int:
+    database.discard()
+    with environment.context() as meanwhile:
+        meanwhile.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nowhere")
+        status = receive(as_github("push", {"ref": "refs/heads/main"}, GITHUB))
+    database.discard()
+    return status
+
+
 def sweep() -> None:
     importlib.import_module("functions.reconcile.handler").handler({}, Context())
 
@@ -52,15 +75,25 @@ def breaching(seen: list[Datum]) -> set[str]:
 
 
 def test_each_metric_that_is_looked_at_is_emitted(
-    emitted: Emitted, accept: Accept, connection: Connection, qstash: QStashServer
+    emitted: Emitted,
+    accept: Accept,
+    connection: Connection,
+    qstash: QStashServer,
+    environment: pytest.MonkeyPatch,
 ) -> None:
     deliver(accept(Note()))
     deliver(accept(Note()), Cancel("no longer wanted"))
     deliver(accept(Note()), ValueError("no luck"))
     deliver(accept(Note()), Fail("for good"))
     deliver(accept(Note()), token="not QStash's")
+    deliver(accept(Note()), token="")
     record_failure = importlib.import_module("functions.record_failure.handler")
     assert record_failure.handler(event(callback(accept(Note()))), Context())["statusCode"] == 200
+    environment.setenv("GITHUB_WEBHOOK_SECRETS", GITHUB)
+    assert receive(as_github("push", {"ref": "refs/heads/main"}, GITHUB)) == 200
+    assert receive(as_github("push", {}, "not ours")) == 401
+    assert receive(as_github("push", b"no JSON", GITHUB)) == 400
+    assert receive_without_postgres(environment) == 503
     qstash.faults.refuse_publish(503)
     enqueue(Note())
     qstash.faults.clear()
@@ -138,6 +171,46 @@ def test_strangers_are_normal_and_keys_that_do_not_match_are_told(emitted: Emitt
     assert "SignaturesRejected" not in breaching(seen)
     assert deliver(job, token="not QStash's") == 401
     assert "SignaturesRejected" in breaching(seen + emitted())
+
+
+def test_requests_without_any_signature_wake_nobody(emitted: Emitted, accept: Accept) -> None:
+    """Otherwise each `make doctor`, which calls every endpoint, would."""
+    job = accept(Note())
+    record_failure = importlib.import_module("functions.record_failure.handler")
+    for _each in range(15):
+        assert deliver(job, token="") == 401
+        assert record_failure.handler(event(callback(job), ""), Context())["statusCode"] == 401
+    seen = emitted()
+    assert "SignaturesRejected" not in breaching(seen)
+    assert (
+        len([each for each in seen if each.metric.name == "Unsigned" and len(each.metric.dimensions) == 1])
+        == 30
+    )
+
+
+def test_a_message_that_qstash_refuses_is_a_dead_letter_too(
+    emitted: Emitted, qstash: QStashServer, environment: pytest.MonkeyPatch
+) -> None:
+    qstash.faults.refuse_publish(400)
+    with pytest.raises(PublishRejected):
+        enqueue(Note())
+    qstash.faults.clear()
+    assert {"DeadLetters", "FailedRate"} <= breaching(emitted())
+
+
+def test_a_sender_whose_secret_is_not_ours_is_told(emitted: Emitted, environment: pytest.MonkeyPatch) -> None:
+    for _each in range(10):
+        assert receive(as_github("ping", {}, "not ours")) == 401
+    seen = emitted()
+    assert "WebhooksUnsigned" not in breaching(seen)
+    receive(as_github("ping", {}, "not ours"))
+    assert "WebhooksUnsigned" in breaching(seen + emitted())
+
+
+def test_events_that_cannot_be_recorded_are_told(emitted: Emitted, environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("GITHUB_WEBHOOK_SECRETS", GITHUB)
+    assert receive_without_postgres(environment) == 503
+    assert "WebhooksNotReceived" in breaching(emitted())
 
 
 def test_a_qstash_that_takes_nothing_is_told(emitted: Emitted, qstash: QStashServer) -> None:

@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator
 
 from infra.deployment.doctor.of_endpoints import endpoint_lines
 from infra.deployment.doctor.of_jobs import look_at_queue, send_ping
+from infra.deployment.doctor.of_public import check_dashboard, check_webhooks
 from infra.deployment.doctor.of_qstash import compare_keys, compare_schedules
 from infra.deployment.doctor.target import Target
 from infra.deployment.lines import Line
+from infra.deployment.probes.api_keys import probe_api_keys
 from infra.deployment.probes.database import probe_database
 from infra.deployment.probes.payload_keys import probe_payload_keys
 from infra.deployment.probes.resend import probe_resend
@@ -42,10 +44,13 @@ class Examination:
             yield from self._check(
                 "mail", lambda: probe_resend(entries["RESEND_API_KEY"], sender), entry="RESEND_API_KEY"
             )
+            yield from self._check("api keys", lambda: probe_api_keys(entries["API_KEYS"]), entry="API_KEYS")
         yield from self._check(
             "sealing", lambda: probe_payload_keys(entries["PAYLOAD_KEYS"]), entry="PAYLOAD_KEYS"
         )
         yield from endpoint_lines(target, list(self._template.endpoints))
+        yield from self._check("dashboard", lambda: check_dashboard(target))
+        yield from self._check("webhooks", lambda: check_webhooks(target))
         yield from self._check("queue", lambda: look_at_queue(target), after=["schema"])
         ping_needs = ["database", "schema", "qstash"]
         yield from self._check("ping", lambda: send_ping(target, self._seconds), after=ping_needs)

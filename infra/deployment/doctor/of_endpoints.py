@@ -1,4 +1,4 @@
-"""Each function's URL must answer, and refuse who has not signed."""
+"""The URLs that QStash calls must answer, and refuse who has not signed."""
 
 from __future__ import annotations
 
@@ -9,13 +9,9 @@ import httpx
 
 from infra.deployment.doctor.target import Target
 from infra.deployment.lines import Line
-from shared.endpoints import RECORD_FAILURE
-from shared.registry import JobType
 
-_CALLED_BY_QSTASH = {*map(str, JobType), RECORD_FAILURE}
-_TIMEOUT = httpx.Timeout(30.0, connect=5.0)  # a cold start, several at once
+TIMEOUT = httpx.Timeout(30.0, connect=5.0)  # a cold start, several at once
 _AT_ONCE = 4  # a new account runs ten functions at once
-_REFUSALS = {400, 401, 404, 405}  # what others may answer to an empty request
 
 
 def endpoint_lines(target: Target, wanted: list[str]) -> Iterator[Line]:
@@ -36,7 +32,7 @@ def _missing(name: str, target: Target) -> Line:
 
 def _call(target: Target, name: str, url: str) -> Line | None:
     try:
-        answer = httpx.post(url, json={}, timeout=_TIMEOUT)
+        answer = httpx.post(url, json={}, timeout=TIMEOUT)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         return Line(
             "endpoints",
@@ -44,18 +40,18 @@ def _call(target: Target, name: str, url: str) -> Line | None:
             f"{name} does not answer at {url}: {str(error) or type(error).__name__}",
             f"check this machine's network, then {target.make('deploy')}",
         )
-    expected = {401} if name in _CALLED_BY_QSTASH else _REFUSALS
-    if answer.status_code in expected:
+    if answer.status_code == 401:
         return None
     return Line(
         "endpoints",
         "failed",
         f"{name} answers {answer.status_code} to an unsigned call",
-        _remedy(target, name, answer),
+        remedy(target, name, answer),
     )
 
 
-def _remedy(target: Target, name: str, answer: httpx.Response) -> str:
+def remedy(target: Target, name: str, answer: httpx.Response) -> str:
+    """What to do about an answer to an unsigned call that is no refusal."""
     log, deploy = target.log_of(name), target.make("deploy")
     remedies = {
         403: "AWS refuses before the function is asked: a public URL takes lambda:InvokeFunctionUrl and "

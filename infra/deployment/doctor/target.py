@@ -10,6 +10,10 @@ from infra.samconfig import Environment
 from infra.schedules.stack import Stack
 from infra.template import Template
 
+DASHBOARD, WEBHOOKS = "jobs-api", "receive-webhook"
+# Outputs of the stack with the URLs of the functions that no job is delivered to.
+_PUBLIC_OUTPUTS = {DASHBOARD: "DashboardUrl", WEBHOOKS: "WebhooksUrl"}
+
 
 def qstash_url(environment: Environment, template: Template) -> str:
     """The QStash region that the environment's stack uses."""
@@ -22,12 +26,17 @@ def endpoints_parameter(stack: str) -> str:
     return f"/{stack}/job-endpoints"
 
 
+def public_urls(outputs: Mapping[str, str]) -> dict[str, str]:
+    """The URLs that are open to the world, of a stack with these outputs."""
+    return {name: outputs[output] for name, output in _PUBLIC_OUTPUTS.items() if output in outputs}
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where everything is: `entries` are those of its secrets, `endpoints` its functions' URLs by name.
+    """Where everything is: `entries` are those of its secrets, `endpoints` the URLs that QStash calls, by name.
 
     `environment` is its name in samconfig.toml, none of the local cloud. `log_groups` are those of its functions, by
-    endpoint, as far as there are any.
+    endpoint, as far as there are any. `public` are the URLs that are open to the world, by name.
     """
 
     name: str
@@ -37,6 +46,7 @@ class Target:
     environment: str | None = None
     parameters: dict[str, str] = field(default_factory=dict)
     log_groups: Mapping[str, str] = field(default_factory=dict)
+    public: Mapping[str, str] = field(default_factory=dict)
 
     def make(self, target: str) -> str:
         """The command that means this one: `make secrets ENV=staging`."""

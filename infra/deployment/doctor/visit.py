@@ -8,12 +8,20 @@ from collections.abc import Iterable, Mapping
 from infra.deployment.aws import Account, AwsUnavailable, DeployedStack, NoSuchStack
 from infra.deployment.doctor.examination import Examination
 from infra.deployment.doctor.of_aws import quota_line, secrets_lines, stack_line
-from infra.deployment.doctor.target import Target, endpoints_parameter, qstash_url
+from infra.deployment.doctor.target import (
+    DASHBOARD,
+    WEBHOOKS,
+    Target,
+    endpoints_parameter,
+    public_urls,
+    qstash_url,
+)
 from infra.deployment.lines import Line, show
 from infra.deployment.secret_entries import secret_entries
 from infra.samconfig import Environment
 from infra.schedules.stack import StackUnknown, local
 from infra.template import Template
+from shared.registry import JobType
 
 
 def examine_deployed(environment: Environment, template: Template, *, seconds: float = 60.0) -> int:
@@ -41,6 +49,7 @@ def examine_deployed(environment: Environment, template: Template, *, seconds: f
         environment.name,
         environment.parameters,
         _log_groups(stack),
+        public_urls(stack.outputs),
     )
     return report.all(Examination(target, template, seconds=seconds).lines()).exit_code
 
@@ -53,7 +62,8 @@ def examine_local(template: Template, *, seconds: float = 60.0) -> int:
     except StackUnknown as error:
         return report.add(Line("stack", "failed", str(error))).exit_code
     variables = running.variables
-    target = Target(running.name, variables["QSTASH_URL"], variables, json.loads(variables["JOB_ENDPOINTS"]))
+    endpoints = json.loads(variables["JOB_ENDPOINTS"])
+    target = Target(running.name, variables["QSTASH_URL"], variables, endpoints, public=_public(endpoints))
     return report.all(Examination(target, template, seconds=seconds).lines()).exit_code
 
 
@@ -104,6 +114,12 @@ def _endpoints(account: Account, stack: str, environment: str, report: _Report) 
             )
         )
     return {}
+
+
+def _public(endpoints: Mapping[str, str]) -> dict[str, str]:
+    """Of the local cloud, which serves all functions at one address, each under its name."""
+    address = endpoints[JobType.PING].removesuffix(f"{JobType.PING}/")
+    return {name: f"{address}{name}/" for name in (DASHBOARD, WEBHOOKS)}
 
 
 def _log_groups(stack: DeployedStack) -> dict[str, str]:
