@@ -14,6 +14,7 @@ from infra.schedules.stack import entered
 from infra.schedules.template import InvalidSchedules, declared_schedules
 from infra.template import Template
 
+_RESERVED = ("aws", "ssm")
 _STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 # Names that nobody can own (RFC 2606), and what people write where a value is still to come.
 _PLACEHOLDER = re.compile(
@@ -43,6 +44,11 @@ def _stack_name(name: str, template: Template) -> Iterator[str]:
         yield (
             f"stack_name {name!r} must begin with a letter and have letters, digits and hyphens only: "
             "change it in samconfig.toml"
+        )
+    if name.lower().startswith(_RESERVED):
+        yield (
+            f"stack_name {name!r} begins with {name[:3]!r}, and no parameter of Systems Manager may "
+            "(the endpoints' is named after the stack): change it in samconfig.toml"
         )
     longest = longest_stack_name(template)
     if len(name) > longest.length:

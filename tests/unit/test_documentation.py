@@ -13,6 +13,7 @@ import pytest
 from pydantic.fields import FieldInfo
 
 import shared.settings
+from infra.deployment.secret_entries import secret_entries
 from infra.local import dev
 from infra.template import ROOT, Template
 from shared import secrets
@@ -118,6 +119,14 @@ def test_python_compiles(page: Path) -> None:
         typed = _PRINTED.sub("", session)
         for example in doctest.DocTestParser().get_examples(typed):
             compile(example.source, str(page), "single")
+
+
+def test_how_to_rotate_each_secret_is_said() -> None:
+    page = text_of(ROOT / "docs" / "operations.md")
+    chapter = page.partition("## Rotating secrets")[2].partition("\n## ")[0]
+    named = set(re.findall(r"`(\w+)`", chapter))
+    secrets_of_the_stack = secret_entries(Template())
+    assert not [each for each in secrets_of_the_stack if not {each.name, each.secret} & named]
 
 
 # --- variables -----------------------------------------------------------------------------------------------

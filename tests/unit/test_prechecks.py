@@ -188,6 +188,12 @@ def test_a_name_that_cloudformation_would_refuse(name: str) -> None:
     assert problem.startswith(f"stack_name {name!r} must begin with a letter")
 
 
+@pytest.mark.parametrize("name", ["aws-jobs", "SSMjobs"])
+def test_a_name_that_no_parameter_may_begin_with(name: str) -> None:
+    (problem,) = found(name)
+    assert problem.startswith(f"stack_name {name!r} begins with {name[:3]!r}")
+
+
 # --- samconfig.toml ----------------------------------------------------------------------------------------
 
 
