@@ -64,7 +64,10 @@ def plan(root: Path, wanted: Wanted) -> Plan:
     notes = []
     if not _has_its_tests(own[OWN_FILES.index(TEST)]):
         del edits[documents.CRASHES]
-        notes.append(f"{documents.CRASHES} needs a row that names your tests of a crash and of a second run")
+        if not documents.is_in_crashes(_read(root, documents.CRASHES), name):
+            notes.append(
+                f"{documents.CRASHES} needs a row that names your tests of a crash and of a second run"
+            )
     for path, (what, steps) in edits.items():
         text = _read(root, path)
         changes.append(Change(path, what, text, _edited(path, text, steps)))
@@ -86,8 +89,11 @@ def _edits(job: JobType, listed: Registry) -> dict[str, tuple[str, list[Edit]]]:
     known = [each for each in listed.names() if each != job.name]
     types = [*listed.types, *([] if job.name.type in listed.types else [job.name.type])]
 
-    def of(*edits: Callable[..., str]) -> list[Edit]:
-        return [lambda text, edit=edit: edit(text, job, known) for edit in edits]
+    def bound(edit: Callable[[str, JobType, list[Name]], str]) -> Edit:
+        return lambda text: edit(text, job, known)
+
+    def of(*edits: Callable[[str, JobType, list[Name]], str]) -> list[Edit]:
+        return [bound(edit) for edit in edits]
 
     return {
         documents.README: ("its row", of(documents.in_readme)),

@@ -30,8 +30,9 @@ class Registry:
             raise Refused(f"{PATH} cannot be read, line {error.lineno}: {error.msg}") from None
         members = [
             node
-            for body in (node.body for node in tree.body if _is_enum(node))
-            for node in body
+            for enum in tree.body
+            if isinstance(enum, ast.ClassDef) and enum.name == "JobType"
+            for node in enum.body
             if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
         ]
         calls = [
@@ -92,10 +93,6 @@ def _config(job: JobType) -> str:
         flow_control=FlowControl(parallelism={job.parallelism}),
     ),
 """
-
-
-def _is_enum(node: ast.stmt) -> bool:
-    return isinstance(node, ast.ClassDef) and node.name == "JobType"
 
 
 def _constant(node: ast.expr | None) -> object:

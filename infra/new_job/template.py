@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -19,6 +20,7 @@ _DEFAULT_MEMORY = 512  # Globals
 _LAST_ENDPOINT = '          "record-failure": '
 
 
+@lru_cache(maxsize=8)  # each edit reads it, and most find it as it was
 def read(text: str, path: str = PATH) -> dict[str, Any]:
     """A template as data. Raises Refused where it is no YAML."""
     try:

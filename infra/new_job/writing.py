@@ -11,7 +11,7 @@ from pathlib import Path
 from infra.new_job.errors import Refused
 from infra.new_job.plan import Change
 
-_SUFFIX = ".new-job"
+_SUFFIX = ".new-job~"  # make dev looks at no file whose name ends so
 
 
 def write(root: Path, changes: Sequence[Change]) -> None:
