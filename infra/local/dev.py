@@ -123,15 +123,20 @@ def _introduce(cloud: LocalCloud) -> None:
 
 
 def _recycle_on_change(cloud: LocalCloud) -> None:
-    for changes in watch(ROOT / "functions", ROOT / "shared", ROOT / "template.yaml", raise_interrupt=True):
-        changed = sorted(
-            {str(Path(path).relative_to(ROOT)) for _kind, path in changes if "__pycache__" not in path}
-        )
-        if "template.yaml" in changed:
-            _reload(cloud)
-        if changed:
-            cloud.recycle()
-            out.print(f"[yellow]↻[/] {', '.join(changed)}: functions restart at their next invocation")
+    while True:
+        for changes in watch(
+            ROOT / "functions", ROOT / "shared", ROOT / "template.yaml", raise_interrupt=True
+        ):
+            changed = sorted(
+                {str(Path(path).relative_to(ROOT)) for _kind, path in changes if "__pycache__" not in path}
+            )
+            if "template.yaml" in changed:
+                _reload(cloud)
+            if changed:
+                cloud.recycle()
+                out.print(f"[yellow]↻[/] {', '.join(changed)}: functions restart at their next invocation")
+            if "template.yaml" in changed:
+                break  # who saves by replacing the file has taken the watch with the old one: watch the new one
 
 
 def _reload(cloud: LocalCloud) -> None:
