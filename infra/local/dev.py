@@ -127,16 +127,20 @@ def _recycle_on_change(cloud: LocalCloud) -> None:
         for changes in watch(
             ROOT / "functions", ROOT / "shared", ROOT / "template.yaml", raise_interrupt=True
         ):
-            changed = sorted(
-                {str(Path(path).relative_to(ROOT)) for _kind, path in changes if "__pycache__" not in path}
-            )
-            if "template.yaml" in changed:
-                _reload(cloud)
-            if changed:
-                cloud.recycle()
-                out.print(f"[yellow]↻[/] {', '.join(changed)}: functions restart at their next invocation")
+            changed = {
+                str(Path(path).relative_to(ROOT)) for _kind, path in changes if "__pycache__" not in path
+            }
+            _take_up(cloud, changed)
             if "template.yaml" in changed:
                 break  # who saves by replacing the file has taken the watch with the old one: watch the new one
+
+
+def _take_up(cloud: LocalCloud, changed: set[str]) -> None:
+    if "template.yaml" in changed:
+        _reload(cloud)
+    if changed:
+        cloud.recycle()
+        out.print(f"[yellow]↻[/] {', '.join(sorted(changed))}: functions restart at their next invocation")
 
 
 def _reload(cloud: LocalCloud) -> None:

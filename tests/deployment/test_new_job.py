@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -112,12 +112,12 @@ def test_what_it_wrote_is_green_at_once(original: Path, tmp_path: Path, cloud: L
     assert cloud.postgres is not None
     server = {"TEST_DATABASE_URL": cloud.postgres.url, "PYTEST_XDIST_WORKER": "new_job"}
     pytest_ = ["-m", "pytest", "-q", "-p", "no:xdist", "-p", "no:cacheprovider"]
-    run(folder, *pytest_, *TESTS, **server)
+    run(folder, *pytest_, *TESTS, variables=server)
     function = Template(folder / "template.yaml").functions["RecalculateTheYearlyStatementOfFeesFunction"]
     assert (function.properties["Timeout"], function.properties["MemorySize"]) == (875, 1024)
     handler = folder / "functions/send_sms/handler.py"
     handler.write_text(handler.read_text().replace("len(job.payload.note)", "0"))
-    said = run(folder, *pytest_, "tests/integration/workers/test_send_sms.py", exit_code=1, **server)
+    said = run(folder, *pytest_, "tests/integration/workers/test_send_sms.py", exit_code=1, variables=server)
     assert "3 failed, 3 passed" in said
 
 
@@ -128,11 +128,11 @@ def make(folder: Path, *arguments: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def run(folder: Path, *arguments: str, exit_code: int = 0, **variables: str) -> str:
+def run(folder: Path, *arguments: str, exit_code: int = 0, variables: Mapping[str, str] = {}) -> str:
     done = subprocess.run(
         [sys.executable, *arguments],
         cwd=folder,
-        env=os.environ | variables,
+        env={**os.environ, **variables},
         capture_output=True,
         text=True,
         check=False,
