@@ -79,8 +79,9 @@ def _there(root: Path, name: Name, listed: Registry) -> dict[str, int | str]:
     function = template.function_of(_read(root, template.PATH), name)
     said: dict[str, int | str] = {}
     if function is not None:
-        said["memory"] = function.get("MemorySize", 512)
-        said["timeout"] = function["Timeout"] - 5
+        memory, timeout = function.get("MemorySize", 512), function.get("Timeout")
+        said |= {"memory": memory} if isinstance(memory, int) else {}
+        said |= {"timeout": timeout - 5} if isinstance(timeout, int) else {}
     return said | listed.says(name)
 
 
@@ -125,11 +126,17 @@ def _edits(job: JobType, listed: Registry) -> dict[str, tuple[str, list[Edit]]]:
 
 def _edited(path: str, text: str, edits: list[Edit]) -> str:
     """The file with all edits. Each must find what it has written when it reads the file again, or it is refused."""
-    for edit in edits:
-        text = edit(text)
-    for edit in edits:
-        if edit(text) != text:
-            raise Refused(f"{path} is not laid out as new-job knows it: add the job type by hand there")
+    laid_out = Refused(
+        f"{path} is not laid out as new-job knows it: put it back, or add the job type by hand there"
+    )
+    try:
+        for edit in edits:
+            text = edit(text)
+        again = [edit(text) for edit in edits]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise laid_out from error
+    if any(each != text for each in again):
+        raise laid_out
     return text
 
 

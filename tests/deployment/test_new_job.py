@@ -260,7 +260,10 @@ def test_of_a_type_that_has_been_there_for_long_nothing_is_missing(original: Pat
         (["--timeout", "900"], "TIMEOUT is 900 and must be 30 to 870 seconds"),
         (["--retries", "-1"], "RETRIES is -1 and must be 0 to 50"),
         (["--memory", "64"], "MEMORY is 64 and must be 128 to 10240 MB"),
-        (["--parallelism", "6"], "ReservedConcurrency in template.yaml goes up too"),
+        (
+            ["--parallelism", "6"],
+            "PARALLELISM is 6 and must be 1 to 5; more need a larger ReservedConcurrency",
+        ),
         (["--parallelism", "5"], "would take 98 of 97 (Postgres, connections)"),
         (["--description", "Sends"], "must be one sentence"),
         (["--description", "Sends. Twice."], "must be one sentence"),
@@ -289,6 +292,13 @@ def test_what_no_type_can_have_is_refused(
         ("infra/observability.yaml", "    - Name\n", "    - Each\n", "not the lists of its two loops"),
         ("docs/capacity.md", "jobs at once", "jobs, at once", "does not add up what runs at once"),
         ("functions/jobs_api/openapi.json", "{", "", "run make openapi"),
+        (
+            "template.yaml",
+            "  JobEndpoints:\n",
+            "  Endpoints:\n",
+            "template.yaml is not laid out as new-job knows it",
+        ),
+        ("shared/registry.py", "    ),\n)\nREGISTRY", "    ))\nREGISTRY", "shared/registry.py"),
         ("README.md", None, None, "there is no README.md in"),
     ],
 )
