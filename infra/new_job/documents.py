@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from infra.new_job.errors import Refused
 from infra.new_job.lines import after_last
 from infra.new_job.names import Name
-from infra.new_job.wanted import JobType
+from infra.new_job.wanted import NewJob
 
 README, CAPACITY = "README.md", "docs/capacity.md"
 CRASHES, OPENAPI = "docs/job-crashes.md", "functions/jobs_api/openapi.json"
@@ -20,7 +20,7 @@ _POSTGRES = re.compile(r"^(\| Postgres, connections \| )(\d+)( \| (\d+).*)$", re
 _CONNECTIONS = 2  # a job's
 
 
-def in_readme(text: str, job: JobType, known: Sequence[Name]) -> str:
+def in_readme(text: str, job: NewJob, known: Sequence[Name]) -> str:
     """Its row, which leads to its page."""
     row = f"| [{job.name.type}](docs/jobs/{job.name.type}.md) |"
     if row in text:
@@ -31,7 +31,7 @@ def in_readme(text: str, job: JobType, known: Sequence[Name]) -> str:
     )
 
 
-def in_capacity(text: str, job: JobType, known: Sequence[Name]) -> str:
+def in_capacity(text: str, job: NewJob, known: Sequence[Name]) -> str:
     """Its row, and what all types together take. Raises Refused where that is more than there is."""
     row = f"| `{job.name.type}` |"
     if row in text:
@@ -54,7 +54,7 @@ def in_capacity(text: str, job: JobType, known: Sequence[Name]) -> str:
     return text
 
 
-def in_crashes(text: str, job: JobType, known: Sequence[Name]) -> str:
+def in_crashes(text: str, job: NewJob, known: Sequence[Name]) -> str:
     """Its row, which names the tests of its crash and of its second run."""
     if is_in_crashes(text, job.name):
         return text

@@ -7,7 +7,7 @@ from pathlib import Path
 from string import Template
 
 from infra.new_job.names import Name
-from infra.new_job.wanted import JobType
+from infra.new_job.wanted import NewJob
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -29,7 +29,7 @@ class OwnFile:
         """Whether a file that lies there is this type's."""
         return self.mark.format(name=name) in text
 
-    def text(self, job: JobType) -> str:
+    def text(self, job: NewJob) -> str:
         """What it says."""
         name = job.name
         template = Template((_TEMPLATES / self.template).read_text("utf-8"))

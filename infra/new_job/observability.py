@@ -10,7 +10,7 @@ from infra.new_job.errors import Refused
 from infra.new_job.lines import after_last
 from infra.new_job.names import Name
 from infra.new_job.template import read
-from infra.new_job.wanted import JobType
+from infra.new_job.wanted import NewJob
 
 PATH = "infra/observability.yaml"
 _LOOP = re.compile(r"^    - Name\n    - \[([\w,\s]+)\]$", re.MULTILINE)
@@ -18,7 +18,7 @@ _LOOPS = 2  # SlowJobs and Functions
 _WIDTH = 120
 
 
-def with_parameter(text: str, job: JobType, known: Sequence[Name]) -> str:
+def with_parameter(text: str, job: NewJob, known: Sequence[Name]) -> str:
     """The parameter that takes the function's name."""
     if job.name.function in read(text, PATH)["Parameters"]:
         return text
@@ -26,7 +26,7 @@ def with_parameter(text: str, job: JobType, known: Sequence[Name]) -> str:
     return after_last(text, line, lambda each: f"  {each.function}: {{Type", known, PATH)
 
 
-def with_threshold(text: str, job: JobType, known: Sequence[Name]) -> str:
+def with_threshold(text: str, job: NewJob, known: Sequence[Name]) -> str:
     """How long its attempts may take on average: half of the timeout."""
     if job.name.class_name in read(text, PATH)["Mappings"]["Jobs"]:
         return text
@@ -34,14 +34,14 @@ def with_threshold(text: str, job: JobType, known: Sequence[Name]) -> str:
     return after_last(text, line, lambda each: f"    {each.class_name}: {{Type: ", known, PATH)
 
 
-def with_alarms(text: str, job: JobType, known: Sequence[Name]) -> str:
+def with_alarms(text: str, job: NewJob, known: Sequence[Name]) -> str:
     """Its name in the two loops that make the alarms. Raises Refused where they are not to be found."""
     if len(_LOOP.findall(text)) != _LOOPS:
         raise Refused(f"{PATH} has not the lists of its two loops as they were: put them back")
     return _LOOP.sub(lambda match: _with_name(match, job.name, known), text)
 
 
-def with_widget(text: str, job: JobType, known: Sequence[Name]) -> str:
+def with_widget(text: str, job: NewJob, known: Sequence[Name]) -> str:
     """Its function's line on the dashboard."""
     shown = f'"${{{job.name.function}}}"]'
     if shown in text:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from infra.new_job import documents, observability, registry, template
 from infra.new_job.errors import Refused
-from infra.new_job.files import OWN_FILES, TEST
+from infra.new_job.files import OWN_FILES, TEST, OwnFile
 from infra.new_job.names import Name
 from infra.new_job.registry import Registry
-from infra.new_job.wanted import JobType, Wanted
+from infra.new_job.wanted import NewJob, Wanted
 
 _CONFLICT = re.compile(r"^(<{7}|>{7}) ", re.MULTILINE)
 _TOLD_BY_CRASHES = {"test_after_a_crash_it_completes_once", "test_a_second_delivery_does_nothing"}
@@ -40,7 +40,7 @@ class Change:
 class Plan:
     """All files that have to do with a job type, in the order in which they are written, and what is left to people."""
 
-    job: JobType
+    job: NewJob
     changes: list[Change]
     notes: list[str]
 
@@ -49,29 +49,31 @@ def plan(root: Path, wanted: Wanted) -> Plan:
     """What `wanted` takes in the checkout at `root`. Raises Refused where it cannot be, or a file is not as it must be."""
     name = wanted.name
     listed = Registry.parse(_read(root, registry.PATH))
-    own = [_own_text(root, each.path_of(name)) for each in OWN_FILES]
-    for file, text in zip(OWN_FILES, own, strict=True):
-        if text is not None and name.type not in listed.types and not file.is_own(text, name):
-            raise Refused(
-                f"{file.path_of(name)} is there already and is about something else: take another NAME"
-            )
-    job = JobType.of(wanted, _there(root, name, listed))
+    own = _own_files(root, name, listed)
+    job = NewJob.of(wanted, _there(root, name, listed))
     changes = [
         Change(file.path_of(name), file.what, text, file.text(job) if text is None else text)
-        for file, text in zip(OWN_FILES, own, strict=True)
+        for file, text in own.items()
     ]
-    edits = _edits(job, listed)
-    notes = []
-    if not _has_its_tests(own[OWN_FILES.index(TEST)]):
+    edits, notes = _edits(job, listed), []
+    if not _has_its_tests(own[TEST]):
         del edits[documents.CRASHES]
         if not documents.is_in_crashes(_read(root, documents.CRASHES), name):
-            notes.append(
-                f"{documents.CRASHES} needs a row that names your tests of a crash and of a second run"
-            )
+            notes = [f"{documents.CRASHES} needs a row that names your tests of a crash and of a second run"]
     for path, (what, steps) in edits.items():
         text = _read(root, path)
         changes.append(Change(path, what, text, _edited(path, text, steps)))
     return Plan(job, changes, notes)
+
+
+def _own_files(root: Path, name: Name, listed: Registry) -> dict[OwnFile, str | None]:
+    """What is in the type's own files. Raises Refused where the type is new, and one of them is something else's."""
+    paths = {file: file.path_of(name) for file in OWN_FILES}
+    found = {file: _read(root, path) if (root / path).exists() else None for file, path in paths.items()}
+    for file, text in found.items():
+        if text is not None and name.type not in listed.types and not file.is_own(text, name):
+            raise Refused(f"{paths[file]} is there already and is about something else: take another NAME")
+    return found
 
 
 def _there(root: Path, name: Name, listed: Registry) -> dict[str, int | str]:
@@ -85,15 +87,15 @@ def _there(root: Path, name: Name, listed: Registry) -> dict[str, int | str]:
     return said | listed.says(name)
 
 
-def _edits(job: JobType, listed: Registry) -> dict[str, tuple[str, list[Edit]]]:
+def _edits(job: NewJob, listed: Registry) -> dict[str, tuple[str, list[Edit]]]:
     """What happens to each file that lists job types. The template comes last: `make dev` reads it anew then."""
     known = [each for each in listed.names() if each != job.name]
     types = [*listed.types, *([] if job.name.type in listed.types else [job.name.type])]
 
-    def bound(edit: Callable[[str, JobType, list[Name]], str]) -> Edit:
+    def bound(edit: Callable[[str, NewJob, list[Name]], str]) -> Edit:
         return lambda text: edit(text, job, known)
 
-    def of(*edits: Callable[[str, JobType, list[Name]], str]) -> list[Edit]:
+    def of(*edits: Callable[[str, NewJob, list[Name]], str]) -> list[Edit]:
         return [bound(edit) for edit in edits]
 
     return {
@@ -149,10 +151,6 @@ def _has_its_tests(text: str | None) -> bool:
     except SyntaxError:
         return False
     return defined >= _TOLD_BY_CRASHES
-
-
-def _own_text(root: Path, path: str) -> str | None:
-    return _read(root, path) if (root / path).exists() else None
 
 
 def _read(root: Path, path: str) -> str:

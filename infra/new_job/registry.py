@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from infra.new_job.errors import Refused
 from infra.new_job.names import Name
-from infra.new_job.wanted import JobType
+from infra.new_job.wanted import NewJob
 
 PATH = "shared/registry.py"
 
@@ -40,6 +40,7 @@ class Registry:
             for node in tree.body
             if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_CONFIGS"
             for call in getattr(node.value, "elts", [])
+            if isinstance(call, ast.Call) and call.args
         ]
         if not members or not calls:
             raise Refused(f"{PATH} has no class JobType with members, or no tuple _CONFIGS: put them back")
@@ -72,7 +73,7 @@ class Registry:
         return {option: value for option, value in found.items() if isinstance(value, int | str)}
 
 
-def with_type(text: str, job: JobType) -> str:
+def with_type(text: str, job: NewJob) -> str:
     """The file with the type's member and its JobConfig."""
     registry = Registry.parse(text)
     lines = text.splitlines(keepends=True)
@@ -83,7 +84,7 @@ def with_type(text: str, job: JobType) -> str:
     return "".join(lines)
 
 
-def _config(job: JobType) -> str:
+def _config(job: NewJob) -> str:
     return f"""\
     JobConfig(
         JobType.{job.name.member},

@@ -12,7 +12,7 @@ import yaml
 from infra.new_job.errors import Refused
 from infra.new_job.lines import after_block, after_last, before
 from infra.new_job.names import Name
-from infra.new_job.wanted import JobType
+from infra.new_job.wanted import NewJob
 from infra.template import parsed
 
 PATH = "template.yaml"
@@ -43,7 +43,7 @@ def function_of(text: str, name: Name) -> dict[str, Any] | None:
     return None if found is None else dict(found["Properties"])
 
 
-def with_function(text: str, job: JobType, known: Sequence[Name]) -> str:
+def with_function(text: str, job: NewJob, known: Sequence[Name]) -> str:
     """The function and its log group, after those of the other job types."""
     resources, name = read(text)["Resources"], job.name
     if name.function not in resources:
@@ -54,7 +54,7 @@ def with_function(text: str, job: JobType, known: Sequence[Name]) -> str:
     return text
 
 
-def with_endpoint(text: str, job: JobType, _known: Sequence[Name]) -> str:
+def with_endpoint(text: str, job: NewJob, _known: Sequence[Name]) -> str:
     """The line that tells producers the function's URL."""
     value = read(text)["Resources"]["JobEndpoints"]["Properties"]["Value"]["Fn::Sub"]
     if job.name.type in json.loads(value):
@@ -63,7 +63,7 @@ def with_endpoint(text: str, job: JobType, _known: Sequence[Name]) -> str:
     return before(text, line, _LAST_ENDPOINT, PATH)
 
 
-def with_parameter(text: str, job: JobType, known: Sequence[Name]) -> str:
+def with_parameter(text: str, job: NewJob, known: Sequence[Name]) -> str:
     """The function's name, handed to the stack of the alarms."""
     given = read(text)["Resources"]["Observability"]["Properties"]["Parameters"]
     if job.name.function in given:
@@ -72,7 +72,7 @@ def with_parameter(text: str, job: JobType, known: Sequence[Name]) -> str:
     return after_last(text, line, lambda each: f"        {each.function}: !Ref ", known, PATH)
 
 
-def _function(job: JobType) -> str:
+def _function(job: NewJob) -> str:
     name = job.name
     memory = "" if job.memory == _DEFAULT_MEMORY else f"      MemorySize: {job.memory}\n"
     return f"""\

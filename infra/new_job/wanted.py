@@ -47,7 +47,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class JobType:
+class NewJob:
     """The job type to be: nothing is open any more. `timeout` is in seconds, `memory` in MB."""
 
     name: Name
@@ -58,7 +58,7 @@ class JobType:
     parallelism: int
 
     @classmethod
-    def of(cls, wanted: Wanted, there: Mapping[str, int | str]) -> JobType:
+    def of(cls, wanted: Wanted, there: Mapping[str, int | str]) -> NewJob:
         """What is wanted, where the registry and the template have not said it yet. Raises Refused if they differ."""
         wanted.check()
         for option, value in there.items():
