@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
@@ -32,24 +31,23 @@ def write(root: Path, changes: Sequence[Change]) -> None:
             moved.append(each)
             _staged(root / each.path).replace(root / each.path)
     except BaseException:
-        _undo(root, moved, made)
-        raise
-    finally:
+        _put_back(root, moved)
         for each in needed:
             _staged(root / each.path).unlink(missing_ok=True)
+        for folder in reversed(made):
+            with suppress(OSError):  # not empty: somebody else has put something there
+                folder.rmdir()
+        raise
 
 
-def _undo(root: Path, moved: Sequence[Change], made: Sequence[Path]) -> None:
+def _put_back(root: Path, moved: Sequence[Change]) -> None:
     for each in reversed(moved):
         path = root / each.path
         if each.before is None:
             path.unlink(missing_ok=True)
         elif path.read_bytes() != each.before.encode():
             _stage(path, each.before)
-            os.replace(_staged(path), path)  # noqa: PTH105  # not the call that may just have failed
-    for folder in reversed(made):
-        with suppress(OSError):  # not empty: somebody else has put something there
-            folder.rmdir()
+            _staged(path).replace(path)
 
 
 def _stage(path: Path, text: str) -> None:
