@@ -140,8 +140,8 @@ TEMPLATES := template.yaml infra/observability.yaml
 # ES7000 a dead letter queue for the mails of alarms.
 UNWANTED_RULES := WS1000 WS1004 ES7000
 
-.PHONY: help setup demo dev qstash shell migrate schedules deploy secrets doctor destroy sam-local event new-job seed payload-key payload-key-use api-key openapi test test-pooler chaos check format
-.PHONY: stripe-event resend-event github-event custom-event fuzz-webhooks fuzz-api
+.PHONY: help setup demo dev qstash shell migrate schedules deploy secrets doctor destroy sam-local event seed payload-key payload-key-use api-key openapi test test-pooler chaos check format
+.PHONY: stripe-event resend-event github-event custom-event fuzz-webhooks fuzz-api new-job
 
 # ---- Building for Lambda ----------------------------------------------------------------------------------------
 # `sam build` calls build-SharedLayer and build-NameFunction below for the resources of those names in template.yaml.
