@@ -18,17 +18,18 @@ step = @echo '▸ $(1)'; $(2) || { printf '$(RED)%s$(PLAIN)\n' '✗ failed: $(1)
 
 COMMA := ,
 INSTALL := $(BIN)/pip install --disable-pip-version-check --progress-bar off -q
+OWN_REQUIREMENTS := $(sort $(wildcard functions/*/requirements.txt))
 
 help: ## list the commands
 	@grep -hE '^[a-z][a-zA-Z-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 setup: $(VENV)/.ready ## create .venv with everything a developer needs
 
-$(VENV)/.ready: tests/requirements.txt requirements.txt functions/generate_report/requirements.txt functions/jobs_api/requirements.txt functions/receive_webhook/requirements.txt functions/send_email/requirements.txt functions/send_notification/requirements.txt infra/local/requirements.txt
+$(VENV)/.ready: tests/requirements.txt requirements.txt $(OWN_REQUIREMENTS) infra/local/requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: set PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@echo "Setting up $(VENV), once; about a minute"
 	$(call step,virtual environment,$(PYTHON) -m venv $(VENV))
-	$(call step,packages of the product (1 of 3),$(INSTALL) -r requirements.txt -r functions/generate_report/requirements.txt -r functions/jobs_api/requirements.txt -r functions/receive_webhook/requirements.txt -r functions/send_email/requirements.txt -r functions/send_notification/requirements.txt)
+	$(call step,packages of the product (1 of 3),$(INSTALL) -r requirements.txt $(OWN_REQUIREMENTS:%=-r %))
 	$(call step,packages of the local cloud$(COMMA) Postgres among them (2 of 3),$(INSTALL) -r infra/local/requirements.txt)
 	$(call step,packages that check and test (3 of 3),$(INSTALL) -r tests/requirements.txt)
 	@touch $@
@@ -84,6 +85,9 @@ sam-local: setup $(SAM_VENV)/.ready ## build, and invoke every function in a con
 event: setup ## print a function's event, signed for five minutes: make -s event JOB=send-email | sam local invoke SendEmailFunction -e -
 	@$(BIN)/python -m infra.signed_events "$(JOB)" $(if $(PAYLOAD),--payload '$(PAYLOAD)')
 
+new-job: setup ## write a new job type's files and entries (NAME=send_sms; DESCRIPTION=, RETRIES=, TIMEOUT=, MEMORY=, PARALLELISM=)
+	@$(BIN)/python -m infra.new_job "$(NAME)" $(if $(DESCRIPTION),--description "$(DESCRIPTION)") $(if $(RETRIES),--retries "$(RETRIES)") $(if $(TIMEOUT),--timeout "$(TIMEOUT)") $(if $(MEMORY),--memory "$(MEMORY)") $(if $(PARALLELISM),--parallelism "$(PARALLELISM)")
+
 seed: setup ## fill the application's tables with example data (SIZE=small, medium, large or a number)
 	@$(BIN)/python -m infra.seed --size "$(or $(SIZE),small)" $(if $(ROWS),--rows "$(ROWS)") $(if $(NOW),--now "$(NOW)")
 
@@ -137,7 +141,7 @@ TEMPLATES := template.yaml infra/observability.yaml
 UNWANTED_RULES := WS1000 WS1004 ES7000
 
 .PHONY: help setup demo dev qstash shell migrate schedules deploy secrets doctor destroy sam-local event seed payload-key payload-key-use api-key openapi test test-pooler chaos check format
-.PHONY: stripe-event resend-event github-event custom-event fuzz-webhooks fuzz-api
+.PHONY: stripe-event resend-event github-event custom-event fuzz-webhooks fuzz-api new-job
 
 # ---- Building for Lambda ----------------------------------------------------------------------------------------
 # `sam build` calls build-SharedLayer and build-NameFunction below for the resources of those names in template.yaml.

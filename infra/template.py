@@ -33,6 +33,11 @@ def _long_form(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[st
 yaml.add_multi_constructor("!", _long_form, Loader=_Loader)
 
 
+def parsed(text: str) -> Any:
+    """A template's text as data. Raises yaml.YAMLError."""
+    return yaml.load(text, Loader=_Loader)  # noqa: S506  # a SafeLoader
+
+
 @dataclass(frozen=True)
 class Function:
     """One function of the template, with what Globals add to it."""
@@ -56,7 +61,7 @@ class Template:
     """template.yaml as data."""
 
     def __init__(self, path: Path = ROOT / "template.yaml") -> None:
-        self.body: dict[str, Any] = yaml.load(path.read_text("utf-8"), Loader=_Loader)  # noqa: S506  # a SafeLoader
+        self.body: dict[str, Any] = parsed(path.read_text("utf-8"))
         self.resources: dict[str, dict[str, Any]] = self.body["Resources"]
         self.parameters: dict[str, dict[str, Any]] = self.body["Parameters"]
 

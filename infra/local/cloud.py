@@ -113,6 +113,7 @@ class LocalCloud:
         )
         self._extension: ExtensionServer | None = None
         self._variables: dict[str, Mapping[str, str]] = {}
+        self._made: dict[str, str] = {}
         self._sweeps: asyncio.Task[None] | None = None
         self._started: list[Callable[[], object]] = []
 
@@ -206,6 +207,19 @@ class LocalCloud:
         """The functions' code has changed: their next invocations are cold."""
         self._background.call(self.functions.recycle())
 
+    def reload(self, template: Template) -> list[str]:
+        """template.yaml has changed: its functions are as it says now, the new ones too, whose names are returned.
+
+        Raises LocalCloudError where it cannot be served without a restart, and then all stays as it was.
+        """
+        before = self._template.functions.keys()
+        try:
+            self._serve(template)
+        except (KeyError, NotImplementedError, TypeError, ValueError) as error:
+            raise LocalCloudError(str(error)) from error
+        added = [each for name, each in template.functions.items() if name not in before]
+        return [function.folder.replace("_", "-") for function in added]
+
     # --- parts ----------------------------------------------------------------------------------------------
 
     def _start(self) -> None:
@@ -244,13 +258,22 @@ class LocalCloud:
         self._run(self._extension)
         self._run(self.functions)
         self.aws.create_bucket(self.files_bucket)
-        made = {"FilesBucket": self.files_bucket, **self._create_secrets()}
-        for function in self._functions(made, self._extension.port):
-            self._variables[function.name] = function.environment
-            self.functions.update(function)
-        self.aws.put_parameter(f"/{self.stack}/job-endpoints", json.dumps(self.endpoints))
+        self._made = {"FilesBucket": self.files_bucket, **self._create_secrets()}
+        self._serve(self._template)
         self._sweeps = self._background.call(self._begin_sweeps())
         self._started.append(lambda: self._background.call(self._end_sweeps()))
+
+    def _serve(self, template: Template) -> None:
+        assert self._extension is not None  # noqa: S101  # started before
+        functions = list(self._functions(template, self._extension.port))  # all or, where one cannot be, none
+        unserved = template.endpoints.keys() - {function.name for function in functions}
+        if unserved:
+            raise ValueError(f"JobEndpoints names {', '.join(sorted(unserved))}, which is no function")
+        for function in functions:
+            self._variables[function.name] = function.environment
+            self.functions.update(function)
+        self._template = template
+        self.aws.put_parameter(f"/{self.stack}/job-endpoints", json.dumps(self.endpoints))
 
     def _create_secrets(self) -> dict[str, str]:
         entries = {
@@ -270,20 +293,20 @@ class LocalCloud:
             name: self.aws.create_secret(f"{self.stack}-{name}", secret) for name, secret in entries.items()
         }
 
-    def _functions(self, made: dict[str, str], extension_port: int) -> Iterator[Function]:
-        values = {**_PARAMETERS, **made, "QStashUrl": self.qstash.url}
+    def _functions(self, template: Template, extension_port: int) -> Iterator[Function]:
+        values = {**_PARAMETERS, **self._made, "QStashUrl": self.qstash.url}
         elsewhere = {
             "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT": str(extension_port),
             "AWS_ENDPOINT_URL": self.aws.url,
             "RESEND_API_URL": self.mailbox.url,
         }
-        for function in self._template.functions.values():
+        for function in template.functions.values():
             yield Function(
                 name=function.folder.replace("_", "-"),
                 handler=function.properties["Handler"],
                 timeout=function.properties["Timeout"],
                 memory=function.properties["MemorySize"],
-                environment=self._template.environment(function, values, self.stack) | elsewhere,
+                environment=template.environment(function, values, self.stack) | elsewhere,
             )
 
     async def _begin_sweeps(self) -> asyncio.Task[None]:

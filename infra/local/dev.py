@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import yaml
 from watchfiles import watch
 
 from infra.local.cloud import LocalCloud, LocalCloudError, Ports
 from infra.local.console import end_on_sigterm, err, fail, out, up
 from infra.schedules.applying import apply
 from infra.schedules.stack import LOCAL, Stack
-from infra.template import ROOT
+from infra.template import ROOT, Template
 from shared.errors import PosthasteError
 
 FOLDER = ROOT / ".local" / "dev"
@@ -83,12 +84,16 @@ def _print(line: str) -> None:
 
 @contextmanager
 def _environment_file(cloud: LocalCloud) -> Iterator[None]:
-    lines = [f"{name}='{value}'" for name, value in cloud.environment.items()]
-    ENVIRONMENT.write_text("\n".join(lines) + "\n", "utf-8")
+    _write_environment(cloud)
     try:
         yield
     finally:
         ENVIRONMENT.unlink()
+
+
+def _write_environment(cloud: LocalCloud) -> None:
+    lines = [f"{name}='{value}'" for name, value in cloud.environment.items()]
+    ENVIRONMENT.write_text("\n".join(lines) + "\n", "utf-8")
 
 
 def _introduce(cloud: LocalCloud) -> None:
@@ -118,15 +123,46 @@ def _introduce(cloud: LocalCloud) -> None:
 
 
 def _recycle_on_change(cloud: LocalCloud) -> None:
-    for changes in watch(ROOT / "functions", ROOT / "shared", ROOT / "template.yaml", raise_interrupt=True):
-        changed = sorted(
-            {str(Path(path).relative_to(ROOT)) for _kind, path in changes if "__pycache__" not in path}
+    while True:
+        for changes in watch(
+            ROOT / "functions", ROOT / "shared", ROOT / "template.yaml", raise_interrupt=True
+        ):
+            changed = {
+                str(Path(path).relative_to(ROOT)) for _kind, path in changes if "__pycache__" not in path
+            }
+            _take_up(cloud, changed)
+            if "template.yaml" in changed:
+                break  # who saves by replacing the file has taken the watch with the old one: watch the new one
+
+
+def _take_up(cloud: LocalCloud, changed: set[str]) -> None:
+    if "template.yaml" in changed:
+        _reload(cloud)
+    if changed:
+        cloud.recycle()
+        out.print(f"[yellow]↻[/] {', '.join(sorted(changed))}: functions restart at their next invocation")
+
+
+def _reload(cloud: LocalCloud) -> None:
+    """Serve what template.yaml says now, as far as that takes no restart."""
+    try:
+        added = cloud.reload(Template())
+    except (LocalCloudError, yaml.YAMLError, OSError, KeyError, TypeError) as error:
+        err.print(
+            f"template.yaml cannot be served: {' '.join(str(error).split())}. The functions are as they were: mend it, or restart make dev "
+            "for a new secret or bucket",
+            style="yellow",
+            markup=False,
+            soft_wrap=True,
         )
-        if "template.yaml" in changed:
-            err.print("template.yaml has changed: restart make dev to see it", style="yellow")
-        if changed:
-            cloud.recycle()
-            out.print(f"[yellow]↻[/] {', '.join(changed)}: functions restart at their next invocation")
+        return
+    _write_environment(cloud)
+    for name in added:
+        out.print(f"[green]+[/] {name:<16} {cloud.functions.url(name)}/", soft_wrap=True)
+    out.print(
+        "template.yaml has changed: functions are as it says; make schedules brings its schedules",
+        style="yellow",
+    )
 
 
 if __name__ == "__main__":

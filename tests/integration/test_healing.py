@@ -19,7 +19,7 @@ from infra.local.background import Background
 from infra.local.qstash import QStashServer
 from shared import database, executions, publishing
 from shared.database import Connection
-from shared.dispatcher import enqueue
+from shared.dispatcher import cancel, enqueue
 from shared.errors import DatabaseUnavailable
 from shared.rows import UnpublishedJob
 from shared.settings import DispatcherSettings
@@ -222,6 +222,19 @@ def test_the_outbox_is_emptied_however_long_it_is(
     connection.execute("UPDATE job_executions SET publish_after = now()")
     done = reconcile()
     assert (done["published"], done["unpublished"], done["depth"]) == (230, 0, 230)
+
+
+def test_a_job_whose_type_was_removed_holds_no_other_up_and_can_be_cancelled(
+    reconcile: Any, accept: Accept, read: Read, connection: Connection
+) -> None:
+    gone, other = (accept(Note(text=text), published=False) for text in ("gone", "other"))
+    connection.execute("UPDATE job_executions SET publish_after = now()")
+    connection.execute("UPDATE job_executions SET job_type = 'removed' WHERE job_id = %s", [gone.job_id])
+    assert reconcile()["published"] == 1
+    assert read(other.job_id).published_at is not None
+    assert (read(gone.job_id).status, read(gone.job_id).published_at) == ("pending", None)
+    cancel(gone.job_id)
+    assert read(gone.job_id).status == "cancelled"
 
 
 def test_qstash_down_leaves_everything_for_the_next_minute(
