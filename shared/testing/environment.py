@@ -12,7 +12,7 @@ from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from unittest.mock import patch
 
-from shared import database, publishing
+from shared import database
 from shared.endpoints import RECORD_FAILURE
 from shared.registry import JobType
 
@@ -20,7 +20,7 @@ DOMAIN = "posthaste.invalid"
 
 _OURS = {
     "QSTASH_URL": f"https://qstash.{DOMAIN}",
-    "QSTASH_TOKEN": "testing",
+    "QSTASH_TOKEN": "captured",  # the SDK's client is kept by its token: it must be no other's
     "JOB_ENDPOINTS": json.dumps({name: f"https://{name}.{DOMAIN}/" for name in (*JobType, RECORD_FAILURE)}),
 }
 # A worker asks for these when it is imported. Nothing here is signed, and what is sealed under this key is a test's.
@@ -34,7 +34,7 @@ _NOT_HERE = ("JOB_DELIVERY", "JOB_ENDPOINTS_PARAMETER")
 
 def prepare(environment: MutableMapping[str, str] = os.environ) -> None:
     """Set what is missing, so that modules that enqueue or hold a worker can be imported."""
-    for name, value in (_OURS | _UNLESS_GIVEN).items():
+    for name, value in (_OURS | _UNLESS_GIVEN | {"QSTASH_TOKEN": "none"}).items():
         environment.setdefault(name, value)
 
 
@@ -51,11 +51,11 @@ def isolated() -> Iterator[None]:
             os.environ.pop(name, None)
         for name, value in _UNLESS_GIVEN.items():
             os.environ.setdefault(name, value)
-        _forget()
+        database.discard()  # connections outlive a change of DATABASE_URL
         try:
             yield
         finally:
-            _forget()
+            database.discard()
 
 
 @contextmanager
@@ -63,9 +63,3 @@ def delivered_inline() -> Iterator[None]:
     """`enqueue` runs the job in the block."""
     with patch.dict(os.environ, {"JOB_DELIVERY": "inline"}):
         yield
-
-
-def _forget() -> None:
-    """Connections outlive a change of the environment: those of this thread, and those to QStash."""
-    database.discard()
-    publishing.close()

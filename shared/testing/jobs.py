@@ -17,11 +17,10 @@ from shared import database, dispatcher, inline, outbox
 from shared.answers import Answer
 from shared.envelope import Delivery, Payload
 from shared.errors import UnknownJobType
-from shared.publishing import client
 from shared.testing import environment, handlers, running
 from shared.testing.enqueued import EnqueuedJob, UnreadPayload, enqueued_job
 from shared.testing.handlers import Handler
-from shared.testing.qstash import CapturingQStash
+from shared.testing.qstash import CapturingQStash, capturing
 from shared.testing.running import Drained, Performed
 from shared.testing.table import AnyConnection, StoredJob, Table
 from shared.testing.wanted import Wanted, describe
@@ -56,7 +55,7 @@ class Jobs:
         """Begin: what is enqueued from here on is looked at."""
         with ExitStack() as block:
             block.enter_context(environment.isolated())
-            block.enter_context(patch.object(client, "transport", self.qstash))
+            block.enter_context(capturing(self.qstash))
             self._table = Table(self._connection, any_database=self._any_database)
             if not self._keep:
                 block.callback(self._table.remove)
@@ -284,11 +283,11 @@ class Jobs:
 
     def _opened(self, row: StoredJob, kind: type[Payload] | None) -> EnqueuedJob[Any]:
         not_before = self._table.as_asked(row)
-        if kind is not None and kind.job_type == row.job_type:
-            return enqueued_job(row, kind, not_before)
         try:
-            return enqueued_job(row, self._handlers.payload_of(row.job_type), not_before)
-        except (ValidationError, UnknownJobType):  # a payload of the tests' own
+            if kind is None or kind.job_type != row.job_type:
+                kind = self._handlers.payload_of(row.job_type)
+            return enqueued_job(row, kind, not_before)
+        except (ValidationError, UnknownJobType):  # of an older version, or of a test's own
             return enqueued_job(row, UnreadPayload, not_before)
 
     def _attempt(

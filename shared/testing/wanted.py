@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
 from shared.envelope import Payload
-from shared.testing.enqueued import EnqueuedJob
+from shared.testing.enqueued import EnqueuedJob, UnreadPayload
 
 _AS_THEY_ARE = ("organization_id", "user_id", "idempotency_key", "schedule_id", "batch_id", "status")
 _TIMES = ("delay", "not_before")
@@ -52,6 +52,8 @@ class Wanted:
     def differences(self, job: EnqueuedJob[Any]) -> list[str]:
         """What of a job of this type is not as it was looked for."""
         found = []
+        if self.kind is not None and isinstance(job.payload, UnreadPayload) and (self.payload or self.fields):
+            return [f"its payload cannot be read as a {self.kind.__name__}"]
         if self.payload is not None and job.payload != self.payload:
             found.append(f"its payload is {job.payload!r}")
         for name, value in self.fields.items():
