@@ -35,13 +35,18 @@ class Handlers:
 
     def worker_of(self, job_type: str) -> Worker[Any]:
         """The worker of a job type. Raises UnknownJobType, which says how to give one."""
+        __tracebackhide__ = True
         if (known := self._known.get(job_type)) is not None:
             return known
         try:
             return cast("Worker[Any]", _import_worker(job_type))
-        except UnknownJobType as error:
-            name = get_job_config(job_type).type.class_name
-            raise UnknownJobType(f"{error}, or say who runs it: jobs.use({name}, handler)") from None
+        except UnknownJobType:
+            kind = get_job_config(job_type).type
+            message = (
+                f"functions.{kind.module}.handler, which runs {job_type}, cannot be imported here: run where it can "
+                f"(in the clone, or with it on PYTHONPATH), or say who runs it: jobs.use({kind.class_name}, handler)"
+            )
+        raise UnknownJobType(message)
 
     def payload_of(self, job_type: str) -> type[Payload]:
         """The class that reads a type's payloads. Raises UnknownJobType."""

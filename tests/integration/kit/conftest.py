@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 import pytest
 
 from shared import database
-from shared.database import Connection
 from shared.testing.plugin import inline_jobs, jobs, jobs_connection
 from tests.conftest import UrlOf
+
+Connection = psycopg.Connection[tuple[Any, ...]]
 
 __all__ = ["inline_jobs", "jobs", "jobs_connection"]
 
@@ -47,4 +49,4 @@ def nothing_kept() -> None:
 def connection(database_url: str) -> Iterator[Connection]:
     """The application's own."""
     with psycopg.connect(database_url, autocommit=True, prepare_threshold=None) as opened:
-        yield opened  # type: ignore[misc]  # of tuples, as an application's is
+        yield opened

@@ -14,6 +14,7 @@ from shared.fault_points import Crash, FaultPoint
 from shared.outcomes import Cancel, Complete, Fail, Retry
 from shared.testing import Jobs
 from shared.worker import Job
+from tests.integration.kit.conftest import Connection
 from tests.integration.kit.notes import Bell, Note
 
 DAY = timedelta(days=1)
@@ -56,7 +57,7 @@ def test_time_that_was_moved_makes_jobs_due(jobs: Jobs, ran: list[str]) -> None:
 
 
 def test_jobs_of_a_transaction_are_run_once_it_is_committed(
-    jobs: Jobs, ran: list[str], connection: Any
+    jobs: Jobs, ran: list[str], connection: Connection
 ) -> None:
     with connection.transaction():
         enqueue(Note(text="left to the sweep"), connection=connection)

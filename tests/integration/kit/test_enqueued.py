@@ -10,9 +10,9 @@ import psycopg
 import pytest
 
 from shared import dispatcher
-from shared.database import Connection
 from shared.dispatcher import JobRequest, enqueue, enqueue_batch, enqueue_many
 from shared.testing import Jobs
+from tests.integration.kit.conftest import Connection
 from tests.integration.kit.notes import Author, Bell, Note, Secret, Tone
 
 
@@ -121,7 +121,7 @@ def test_a_misspelt_field_is_an_error_and_refutes_nothing(jobs: Jobs) -> None:
         with pytest.raises(
             TypeError, match=r"Note has no field 'txt'; it has text, tone, .* organization_id,"
         ):
-            look(Note, txt="hi")  # type: ignore[operator]
+            look(Note, txt="hi")
     with pytest.raises(TypeError, match="give the payload's class"):
         jobs.refute_enqueued(text="hi")
 
@@ -177,7 +177,7 @@ def test_options_of_the_call_are_on_the_job(jobs: Jobs) -> None:
 
 
 def test_what_a_transaction_has_not_committed_is_seen_on_its_connection(
-    jobs: Jobs, connection: psycopg.Connection[Any]
+    jobs: Jobs, connection: Connection
 ) -> None:
     with connection.transaction(force_rollback=True):
         enqueue(Note(), connection=connection)
@@ -186,9 +186,7 @@ def test_what_a_transaction_has_not_committed_is_seen_on_its_connection(
     jobs.refute_enqueued(Note, connection=connection)
 
 
-def test_a_suite_that_rolls_back_gives_its_connection_once(
-    connection: psycopg.Connection[Any], database_url: str
-) -> None:
+def test_a_suite_that_rolls_back_gives_its_connection_once(connection: Connection, database_url: str) -> None:
     with connection.transaction(force_rollback=True), Jobs(connection=connection) as jobs:
         enqueue(Note(), connection=connection, delay=60)
         jobs.assert_enqueued(Note)

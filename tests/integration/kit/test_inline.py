@@ -14,6 +14,7 @@ from shared.jobs.ping import Ping
 from shared.outcomes import Complete, Fail
 from shared.testing import Jobs
 from shared.worker import Job
+from tests.integration.kit.conftest import Connection
 from tests.integration.kit.notes import Bell, Note
 
 
@@ -41,7 +42,7 @@ def raising(error: Exception) -> Any:
     return handler
 
 
-def test_what_a_handler_raises_comes_out_of_enqueue(jobs: Jobs, connection: psycopg.Connection[Any]) -> None:
+def test_what_a_handler_raises_comes_out_of_enqueue(jobs: Jobs, connection: Connection) -> None:
     jobs.use(Note, raising(ConnectionError("down")))
     with jobs.inline():
         with pytest.raises(ConnectionError, match="down"):

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from shared import dispatcher, schedules
@@ -16,6 +15,7 @@ from shared.errors import PublishFailed, ScheduleNotFound
 from shared.testing import Jobs
 from shared.testing.environment import prepare
 from tests.conftest import with_database
+from tests.integration.kit.conftest import Connection
 from tests.integration.kit.notes import Bell, Note, Secret
 
 ROOT = Path(__file__).parents[3]
@@ -64,10 +64,11 @@ def test_a_schedule_is_kept_paused_and_removed(jobs: Jobs) -> None:
         "crm-match",
     )
     assert schedule.payload["text"] == "nightly"
-    schedules.pause(name)
-    assert schedule.is_paused
-    schedules.resume(name)
-    assert not schedule.is_paused
+    stands = []
+    for act in (schedules.pause, schedules.resume):
+        act(name)
+        stands.append(schedule.is_paused)
+    assert stands == [True, False]
     schedules.unschedule(name)
     assert jobs.qstash.schedules == {}
     with pytest.raises(ScheduleNotFound):
@@ -132,7 +133,7 @@ def test_a_database_that_is_not_migrated_says_so(server_url: str, monkeypatch: p
     assert "QSTASH_TOKEN" not in os.environ
 
 
-def test_a_database_that_a_qstash_delivers_to_is_refused(connection: psycopg.Connection[tuple[int]]) -> None:
+def test_a_database_that_a_qstash_delivers_to_is_refused(connection: Connection) -> None:
     with Jobs(keep=True):
         job_id = enqueue(Note())
     connection.execute("UPDATE job_executions SET endpoint = 'https://abc.lambda-url.eu-central-1.on.aws/'")

@@ -6,18 +6,17 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-import psycopg
 import pytest
 from pydantic import BaseModel
 
 from shared import dispatcher
-from shared.database import Connection
 from shared.dispatcher import JobRequest
 from shared.errors import DatabaseUnavailable, InvalidJob, JobTimeout, SecretUnavailable, UnknownJobType
 from shared.jobs.ping import Ping
 from shared.outcomes import Cancel, Complete, Fail, Retry
 from shared.testing import Jobs
 from shared.worker import Job, job_worker
+from tests.integration.kit.conftest import Connection
 from tests.integration.kit.notes import Bell, Note, Secret
 
 
@@ -208,7 +207,7 @@ def test_a_function_that_is_not_here_is_named_and_what_to_do(
         jobs.perform(Note())
 
 
-def test_that_postgres_refused_is_raised(jobs: Jobs, connection: psycopg.Connection[Any]) -> None:
+def test_that_postgres_refused_is_raised(jobs: Jobs, connection: Connection) -> None:
     def renaming(to: str, name: str) -> Callable[[], object]:
         return lambda: connection.execute(f"ALTER TABLE job_executions RENAME COLUMN {name} TO {to}".encode())
 
