@@ -8,9 +8,8 @@ from __future__ import annotations
 import base64
 import json
 import os
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
-from unittest.mock import patch
 
 from shared import database
 from shared.endpoints import RECORD_FAILURE
@@ -46,11 +45,8 @@ def isolated() -> Iterator[None]:
             "set DATABASE_URL to the tests' own database (a secret's, by DATABASE_SECRET_ARN, is not taken: "
             "it is a deployed stack's)"
         )
-    with patch.dict(os.environ, _OURS):
-        for name in _NOT_HERE:
-            os.environ.pop(name, None)
-        for name, value in _UNLESS_GIVEN.items():
-            os.environ.setdefault(name, value)
+    given = {name: os.environ.get(name) or value for name, value in _UNLESS_GIVEN.items()}
+    with _variables(_OURS | given | dict.fromkeys(_NOT_HERE)):
         database.discard()  # connections outlive a change of DATABASE_URL
         try:
             yield
@@ -61,5 +57,24 @@ def isolated() -> Iterator[None]:
 @contextmanager
 def delivered_inline() -> Iterator[None]:
     """`enqueue` runs the job in the block."""
-    with patch.dict(os.environ, {"JOB_DELIVERY": "inline"}):
+    with _variables({"JOB_DELIVERY": "inline"}):
         yield
+
+
+@contextmanager
+def _variables(values: Mapping[str, str | None]) -> Iterator[None]:
+    """These variables, and as they were after the block; all others are the test's to change."""
+    before = {name: os.environ.get(name) for name in values}
+    _set(values)
+    try:
+        yield
+    finally:
+        _set(before)
+
+
+def _set(values: Mapping[str, str | None]) -> None:
+    for name, value in values.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value

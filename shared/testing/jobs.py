@@ -1,36 +1,33 @@
-"""The jobs of one test: what was enqueued, running it, and the time that passes."""
+"""The jobs of one test: looking at them, running them, and the time that passes."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, Self, TypeVar, cast
+from typing import Any, Self, TypeVar
 from unittest.mock import patch
-from uuid import UUID, uuid4
-
-from pydantic import ValidationError
+from uuid import uuid4
 
 from shared import database, dispatcher, inline, outbox
 from shared.answers import Answer
 from shared.envelope import Delivery, Payload
-from shared.errors import UnknownJobType
 from shared.testing import environment, handlers, running
-from shared.testing.enqueued import EnqueuedJob, UnreadPayload, enqueued_job
+from shared.testing.enqueued import EnqueuedJob
 from shared.testing.handlers import Handler
+from shared.testing.looking import EnqueuedJobs
 from shared.testing.qstash import CapturingQStash, capturing
 from shared.testing.running import Drained, Performed
 from shared.testing.table import AnyConnection, StoredJob, Table
-from shared.testing.wanted import Wanted, describe
 from shared.worker import Worker
 
 P = TypeVar("P", bound=Payload)
 _LONGEST_MOVE = 3650 * 86_400.0  # seconds: as far as a job can be delayed
 
 
-class Jobs:
+class Jobs(EnqueuedJobs):
     """The jobs that are enqueued while the block runs. Nothing reaches QStash, and none runs by itself.
 
     Reads and moves rows on `connection`, where one is given: what it has not committed is seen too. At the end what was
@@ -46,9 +43,9 @@ class Jobs:
     def __init__(
         self, *, connection: AnyConnection | None = None, keep: bool = False, any_database: bool = False
     ) -> None:
+        super().__init__(connection)
         self.qstash = CapturingQStash()
-        self._connection, self._keep, self._any_database = connection, keep, any_database
-        self._handlers = handlers.Handlers()
+        self._keep, self._any_database = keep, any_database
         self._block = ExitStack()
 
     def __enter__(self) -> Self:
@@ -56,9 +53,9 @@ class Jobs:
         with ExitStack() as block:
             block.enter_context(environment.isolated())
             block.enter_context(capturing(self.qstash))
-            self._table = Table(self._connection, any_database=self._any_database)
+            self._opened_table = Table(self._connection, any_database=self._any_database)
             if not self._keep:
-                block.callback(self._table.remove)
+                block.callback(self._opened_table.remove)
             self._block = block.pop_all()
         return self
 
@@ -67,78 +64,6 @@ class Jobs:
     ) -> None:
         """Delete the jobs and put the environment back."""
         self._block.__exit__(kind, error, trace)
-
-    # --- what was enqueued ----------------------------------------------------------------------------------
-
-    def enqueued(
-        self,
-        what: type[P] | P | None = None,
-        *,
-        fields: Mapping[str, Any] | None = None,
-        within: float | None = None,
-        connection: AnyConnection | None = None,
-        **named: Any,
-    ) -> list[EnqueuedJob[P]]:
-        """The jobs that were enqueued, whatever became of them, in their order.
-
-        `what` is a payload's class, or a whole payload. Fields of the payload are named as arguments (or in `fields`,
-        where one has an option's name), and may be given in part: of a nested model or a mapping those that matter.
-        Options are `organization_id`, `user_id`, `idempotency_key`, `schedule_id`, `batch_id`, `status`, `delay` (seconds
-        or a timedelta; None: at once) and `not_before`, these two within 5 seconds or `within` so many. Raises TypeError
-        for a name that is neither.
-
-            (mail,) = jobs.enqueued(SendEmail, to="ada@example.com", delay=60)
-            assert mail.payload.data.name == "Ada"
-        """
-        wanted = Wanted.of(what, fields, within, named)
-        return cast("list[EnqueuedJob[P]]", self._fitting(wanted, self._all(wanted.kind, connection)))
-
-    def assert_enqueued(
-        self,
-        what: type[P] | P,
-        *,
-        count: int | None = None,
-        fields: Mapping[str, Any] | None = None,
-        within: float | None = None,
-        connection: AnyConnection | None = None,
-        **named: Any,
-    ) -> EnqueuedJob[P]:
-        """The first job that fits, by what `enqueued` takes. Raises AssertionError, which shows what was enqueued instead.
-
-        With `count` exactly so many must fit; without it one or more.
-
-            jobs.assert_enqueued(SendReminder, applicant_id=7, organization_id=3, delay=86_400)
-        """
-        __tracebackhide__ = True
-        wanted = Wanted.of(what, fields, within, named)
-        everything = self._all(wanted.kind, connection)
-        found = self._fitting(wanted, everything)
-        if not found or count not in {None, len(found)}:
-            number = f"{len(found)} instead of {count}" if count is not None else "no"
-            raise AssertionError(f"{number} {wanted} enqueued. {describe(wanted, everything)}")
-        return cast("EnqueuedJob[P]", found[0])
-
-    def refute_enqueued(
-        self,
-        what: type[Payload] | Payload | None = None,
-        *,
-        fields: Mapping[str, Any] | None = None,
-        within: float | None = None,
-        connection: AnyConnection | None = None,
-        **named: Any,
-    ) -> None:
-        """No job fits, by what `enqueued` takes; without any of it: none was enqueued. Raises AssertionError."""
-        __tracebackhide__ = True
-        wanted = Wanted.of(what, fields, within, named)
-        everything = self._all(wanted.kind, connection)
-        if found := self._fitting(wanted, everything):
-            raise AssertionError(f"{len(found)} {wanted} enqueued. {describe(wanted, everything)}")
-
-    def find(self, job_id: UUID, *, connection: AnyConnection | None = None) -> EnqueuedJob[Any]:
-        """One of the test's jobs, as it stands. Raises LookupError."""
-        for row in self._table.accepted(connection, job_id=job_id):
-            return self._opened(row, None)
-        raise LookupError(f"no job {job_id} was enqueued since the test began")
 
     # --- running --------------------------------------------------------------------------------------------
 
@@ -269,26 +194,9 @@ class Jobs:
         by = seconds.total_seconds() if isinstance(seconds, timedelta) else seconds
         if not 0 <= by <= _LONGEST_MOVE or math.isnan(by):
             raise ValueError(f"time moves by 0 to {_LONGEST_MOVE:.0f} seconds (ten years), not {seconds!r}")
-        self._table.set_back(by, connection)
+        self._table.set_back(by, connection or self._connection)
 
     # --- within ---------------------------------------------------------------------------------------------
-
-    def _all(
-        self, kind: type[Payload] | None, connection: AnyConnection | None = None
-    ) -> list[EnqueuedJob[Any]]:
-        return [self._opened(row, kind) for row in self._table.accepted(connection)]
-
-    def _fitting(self, wanted: Wanted, jobs: list[EnqueuedJob[Any]]) -> list[EnqueuedJob[Any]]:
-        return [job for job in jobs if wanted.is_of_kind(job) and not wanted.differences(job)]
-
-    def _opened(self, row: StoredJob, kind: type[Payload] | None) -> EnqueuedJob[Any]:
-        not_before = self._table.as_asked(row)
-        try:
-            if kind is None or kind.job_type != row.job_type:
-                kind = self._handlers.payload_of(row.job_type)
-            return enqueued_job(row, kind, not_before)
-        except (ValidationError, UnknownJobType):  # of an older version, or of a test's own
-            return enqueued_job(row, UnreadPayload, not_before)
 
     def _attempt(
         self, worker: Worker[Any], delivery: Delivery, seconds: float | None, *, catch: bool

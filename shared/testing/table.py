@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -64,14 +65,13 @@ class DueJob:
 
 
 class Table:
-    """The rows since now, on `connection`, or on the code's own where it is None.
+    """The rows since now: what is committed, and on a test's own `connection` what that has not committed too.
 
     Raises RuntimeError where the database is not migrated, or is not one for tests.
     """
 
     def __init__(self, connection: AnyConnection | None, *, any_database: bool) -> None:
-        self._connection = connection
-        self._moves: list[tuple[int, float]] = []
+        self._moved: defaultdict[int, float] = defaultdict(float)
         try:
             start = self._rows("find_start", {"ours": f"%.{DOMAIN}/%"}, connection)[0]
         except psycopg.errors.UndefinedTable:
@@ -90,7 +90,7 @@ class Table:
     ) -> list[StoredJob]:
         """The test's jobs, in their order: the one of this id, or those accepted after the one that was `last`."""
         values = {"since": self._since, "job_id": job_id, "after": after}
-        return self._every(StoredJob, "list_accepted", values, connection or self._connection)
+        return self._every(StoredJob, "list_accepted", values, connection)
 
     def last(self) -> int:
         """What is accepted from here on comes after this."""
@@ -115,16 +115,23 @@ class Table:
             cursor.execute(_sql("pretend_attempts"), values)
 
     def set_back(self, seconds: float, connection: AnyConnection | None = None) -> None:
-        """Move all that happened since the test began into the past."""
-        values = {"since": self._since, "seconds": seconds}
-        last = self._rows("set_back", values, connection or self._connection)[0]["last"]
-        self._moves.append((last, seconds))
+        """Move all that happened since the test began into the past; on `connection` only what it alone sees.
+
+        There the rows stay locked until its transaction ends, and a worker would wait for them.
+        """
+        moved = self._set_back(seconds, None, [])
+        if connection is not None:
+            moved += self._set_back(seconds, connection, moved)
+        for row_id in moved:
+            self._moved[row_id] += seconds
+
+    def _set_back(self, seconds: float, connection: AnyConnection | None, other_than: list[int]) -> list[int]:
+        values = {"since": self._since, "seconds": seconds, "other_than": other_than}
+        return [row["id"] for row in self._rows("set_back", values, connection)]
 
     def as_asked(self, job: StoredJob) -> datetime | None:
         """When a job was to run, in the words of its caller: before any time was moved."""
-        if job.not_before is None:
-            return None
-        return job.not_before + timedelta(seconds=sum(by for last, by in self._moves if job.id <= last))
+        return None if job.not_before is None else job.not_before + timedelta(seconds=self._moved[job.id])
 
     def remove(self) -> None:
         """Delete what the test has committed."""

@@ -11,7 +11,7 @@ WITH moved AS (
         started_at = started_at - make_interval(secs => %(seconds)s),
         completed_at = completed_at - make_interval(secs => %(seconds)s),
         failure_called_at = failure_called_at - make_interval(secs => %(seconds)s)
-    WHERE id > %(since)s
+    WHERE id > %(since)s AND id <> ALL(%(other_than)s::bigint[])
     RETURNING id, batch_id
 ), batches AS (
     UPDATE job_batches
@@ -19,4 +19,4 @@ WITH moved AS (
         fired_at = fired_at - make_interval(secs => %(seconds)s)
     WHERE id IN (SELECT batch_id FROM moved)
 )
-SELECT coalesce(max(id), 0) AS last FROM moved
+SELECT id FROM moved

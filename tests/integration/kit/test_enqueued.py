@@ -198,6 +198,18 @@ def test_a_suite_that_rolls_back_gives_its_connection_once(connection: Connectio
         jobs.refute_enqueued()
 
 
+def test_moving_time_in_a_transaction_locks_nothing_that_a_worker_needs(connection: Connection) -> None:
+    with connection.transaction(force_rollback=True), Jobs(connection=connection) as jobs:
+        job_id = enqueue(Note(), delay=60)  # committed
+        jobs.advance(60)
+        jobs.use(Note, lambda _job: None)
+        assert jobs.drain().completed == 1
+        enqueue(Note(), delay=60, connection=connection)
+        jobs.advance(30)
+        assert [round(job.delay or 0) for job in jobs.enqueued(Note, delay=60)] == [60, 60]
+        assert jobs.find(job_id).status == "completed"
+
+
 def test_looking_leaves_no_transaction_open(jobs: Jobs, database_url: str) -> None:
     """It would turn the next `dispatcher.transaction` into a savepoint, whose jobs are left to the sweep."""
     with psycopg.connect(database_url, prepare_threshold=None) as connection:
@@ -224,6 +236,12 @@ def test_a_test_sees_its_own_jobs_and_leaves_none(jobs: Jobs, connection: Connec
     with Jobs(keep=True):
         enqueue(Note(text="kept"))
     assert len(jobs.enqueued(Note)) == 2
+
+
+def test_outside_its_block_it_says_so() -> None:
+    jobs = Jobs()
+    with pytest.raises(RuntimeError, match=r"with Jobs\(\) as jobs"):
+        jobs.refute_enqueued()
 
 
 def test_an_unknown_id_is_said(jobs: Jobs) -> None:
