@@ -21,6 +21,7 @@ from shared.testing.looking import EnqueuedJobs
 from shared.testing.qstash import CapturingQStash, capturing
 from shared.testing.running import Drained, Performed
 from shared.testing.table import AnyConnection, StoredJob, Table
+from shared.testing.wanted import check_kind
 from shared.worker import Worker
 
 P = TypeVar("P", bound=Payload)
@@ -74,6 +75,8 @@ class Jobs(EnqueuedJobs):
 
             jobs.use(SendEmail, lambda job: Fail("no such address"))
         """
+        __tracebackhide__ = True
+        check_kind(kind)
         self._handlers.use(kind, handler)
 
     def perform(
@@ -100,6 +103,7 @@ class Jobs(EnqueuedJobs):
             assert performed.result == {"provider": "acme"}
         """
         __tracebackhide__ = True
+        check_kind(type(payload))
         worker = (
             self._handlers.worker_of(payload.job_type)
             if handler is None
@@ -140,6 +144,8 @@ class Jobs(EnqueuedJobs):
             assert jobs.drain(ahead=timedelta(days=7)).completed == 4
         """
         __tracebackhide__ = True
+        for kind in kinds:
+            check_kind(kind)
         types = [kind.job_type.value for kind in kinds] or None
         left = ahead.total_seconds() if isinstance(ahead, timedelta) else ahead
         made: list[Performed] = []

@@ -76,8 +76,12 @@ class EnqueuedJobs:
         everything = self._all(wanted.kind, connection)
         found = self._fitting(wanted, everything)
         if not found or count not in {None, len(found)}:
-            number = f"{len(found)} instead of {count}" if count is not None else "no"
-            raise AssertionError(f"{number} {wanted} enqueued. {describe(wanted, everything)}")
+            said = (
+                f"no {wanted} was enqueued"
+                if count is None
+                else f"{len(found)} {wanted} enqueued, not {count}"
+            )
+            raise AssertionError(f"{said}. {describe(wanted, everything)}")
         return cast("EnqueuedJob[P]", found[0])
 
     def refute_enqueued(
@@ -94,7 +98,7 @@ class EnqueuedJobs:
         wanted = Wanted.of(what, fields, within, named)
         everything = self._all(wanted.kind, connection)
         if found := self._fitting(wanted, everything):
-            raise AssertionError(f"{len(found)} {wanted} enqueued. {describe(wanted, everything)}")
+            raise AssertionError(f"{len(found)} {wanted} enqueued, not 0. {describe(wanted, everything)}")
 
     def find(self, job_id: UUID, *, connection: AnyConnection | None = None) -> EnqueuedJob[Any]:
         """One of the test's jobs, as it stands. Raises LookupError."""

@@ -44,7 +44,7 @@ class Performed:
     def result(self) -> Any:
         """What the handler returned, through JSON. Raises AssertionError where the job has not completed."""
         if self.status != "completed" or self.job is None:
-            raise AssertionError(f"{self} has no result")
+            raise AssertionError(f"there is no result: {self}")
         return self.job.result
 
     @property

@@ -38,10 +38,13 @@ class Wanted:
         named: Mapping[str, Any],
     ) -> Wanted:
         """What was asked for, `named` being options and fields alike. Raises TypeError for a name that is neither."""
+        __tracebackhide__ = True
         options = {name: value for name, value in named.items() if name in OPTIONS}
         looked_at = {name: value for name, value in named.items() if name not in OPTIONS} | dict(fields or {})
         payload = what if isinstance(what, Payload) else None
         kind = type(what) if isinstance(what, Payload) else what
+        if kind is not None:
+            check_kind(kind)
         _check_names(kind, payload, looked_at)
         return cls(kind, payload, looked_at, options, _NEAR if within is None else within)
 
@@ -100,8 +103,16 @@ def _why_not(wanted: Wanted, job: EnqueuedJob[Any]) -> str:
     return f"\n     but {', and '.join(differences)}" if differences else "\n     which fits"
 
 
+def check_kind(kind: object) -> None:
+    """Raise TypeError unless it is a payload's class."""
+    __tracebackhide__ = True
+    if not (isinstance(kind, type) and issubclass(kind, Payload) and hasattr(kind, "job_type")):
+        raise TypeError(f"give the class of a job's payload, such as SendEmail, not {kind!r}")
+
+
 def _check_names(kind: type[Payload] | None, payload: Payload | None, fields: Mapping[str, Any]) -> None:
     """A field that is not there would make every `refute_enqueued` pass."""
+    __tracebackhide__ = True
     if not fields:
         return
     if kind is None or payload is not None:

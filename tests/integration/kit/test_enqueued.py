@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from unittest.mock import ANY
@@ -42,7 +43,7 @@ def test_a_job_is_found_by_part_of_it(jobs: Jobs, named: dict[str, Any]) -> None
     found = jobs.assert_enqueued(Note, count=1, **named)
     assert (found.job_id, found.payload.author.name, found.delay) == (job_id, "Ada", 60)
     assert jobs.enqueued(Note, **named) == [found]
-    with pytest.raises(AssertionError, match=r"^1 Note"):
+    with pytest.raises(AssertionError, match=r"^1 Note.* enqueued, not 0\. "):
         jobs.refute_enqueued(Note, **named)
 
 
@@ -98,7 +99,7 @@ def test_what_was_enqueued_is_shown_and_what_of_it_differs(jobs: Jobs) -> None:
     with pytest.raises(AssertionError) as caught:
         jobs.assert_enqueued(Note, text="ho", organization_id=4)
     assert str(caught.value).splitlines() == [
-        "no Note with text='ho', organization_id=4 enqueued. Enqueued since the test began:",
+        "no Note with text='ho', organization_id=4 was enqueued. Enqueued since the test began:",
         f"  1. {Note(text='hi')!r}, organization_id=3, due in 60 s, pending",
         "     but text is 'hi', and organization_id is 3",
         "  2. Ping(), due at once, pending",
@@ -107,12 +108,12 @@ def test_what_was_enqueued_is_shown_and_what_of_it_differs(jobs: Jobs) -> None:
 
 def test_that_nothing_was_enqueued_is_said_with_a_hint(jobs: Jobs) -> None:
     with pytest.raises(
-        AssertionError, match=r"no Note enqueued\. Nothing has been .* seen with connection= only"
+        AssertionError, match=r"no Note was enqueued\. Nothing has been .* seen with connection= only"
     ):
         jobs.assert_enqueued(Note)
     jobs.refute_enqueued()
     enqueue(Bell())
-    with pytest.raises(AssertionError, match="1 job enqueued"):
+    with pytest.raises(AssertionError, match="1 job enqueued, not 0"):
         jobs.refute_enqueued()
 
 
@@ -124,6 +125,20 @@ def test_a_misspelt_field_is_an_error_and_refutes_nothing(jobs: Jobs) -> None:
             look(Note, txt="hi")
     with pytest.raises(TypeError, match="give the payload's class"):
         jobs.refute_enqueued(text="hi")
+
+
+@pytest.mark.parametrize("wrong", ["crm-match", Note.job_type, dict, object()])
+def test_what_is_no_payloads_class_is_an_error(jobs: Jobs, wrong: Any) -> None:
+    calls: list[Callable[[], object]] = [
+        lambda: jobs.assert_enqueued(wrong),
+        lambda: jobs.refute_enqueued(wrong),
+        lambda: jobs.use(wrong, lambda _job: None),
+        lambda: jobs.perform({"text": "hi"}, lambda _job: None),  # type: ignore[type-var]
+        lambda: jobs.drain(wrong),
+    ]
+    for call in calls:
+        with pytest.raises(TypeError, match="give the class of a job's payload, such as SendEmail, not"):
+            call()
 
 
 def test_many_a_batch_and_a_repeated_key_are_what_was_accepted(jobs: Jobs) -> None:

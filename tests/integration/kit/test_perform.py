@@ -73,7 +73,9 @@ def test_each_outcome_is_told(
     )
     assert performed.returned == returned
     if status != "completed":
-        with pytest.raises(AssertionError, match=f"is {status} after attempt {attempt} of 4.* has no result"):
+        with pytest.raises(
+            AssertionError, match=f"there is no result: .* is {status} after attempt {attempt} of 4"
+        ):
             _ = performed.result
 
 
