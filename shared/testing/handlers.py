@@ -78,9 +78,8 @@ class InlineWorkers:
         error = next(iter(self._raised[known:]), None) or performed.surprise
         if error is None:
             return answer
-        if isinstance(
-            error, psycopg.Error | DatabaseUnavailable
-        ):  # enqueue would take it for its own, and go on
+        # Whoever publishes takes an error of Postgres for its own, and leaves the job to the sweep.
+        if isinstance(error, psycopg.Error | DatabaseUnavailable):
             told = AssertionError(f"{performed.job_type} {performed.job_id} raised {error!r}")
             told.__cause__, error = error, told
         self._raised.append(error)
