@@ -184,7 +184,8 @@ PLATFORMS = $(foreach glibc,manylinux_2_34 manylinux_2_28 manylinux2014,--platfo
 PIP ?= $(firstword $(wildcard $(SAM_VENV)/bin/python) $(PYTHON)) -m pip
 # --no-compile: bytecode of the Python that happens to run pip would be dead weight.
 install = $(PIP) install --quiet --disable-pip-version-check --no-compile --only-binary=:all: --implementation cp --python-version $(PYTHON_VERSION) $(PLATFORMS) --target "$(2)" -r $(1) && rm -rf "$(2)/bin"
-copy = mkdir -p "$(2)" && tar -cf - --exclude __pycache__ --exclude tests --exclude requirements.txt $(1) | tar -xf - -C "$(2)"
+# shared/testing is the test kit, which applications install and nothing deployed has a use for.
+copy = mkdir -p "$(2)" && tar -cf - --exclude __pycache__ --exclude tests --exclude shared/testing --exclude requirements.txt $(1) | tar -xf - -C "$(2)"
 
 # A Python of Lambda's version that really runs (a pyenv shim may not): only its bytecode counts there.
 PY313 ?= $(shell for python in python$(PYTHON_VERSION) "$$HOME"/.pyenv/versions/$(PYTHON_VERSION)*/bin/python$(PYTHON_VERSION); do "$$python" -c 'import sys; print(sys.executable)' 2>/dev/null && break; done)

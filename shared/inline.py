@@ -21,7 +21,7 @@ def run(job: UnpublishedJob) -> None:
     Raises UnknownJobType without its function, DatabaseUnavailable, and SecretUnavailable where the job waits for a key
     that is not in PAYLOAD_KEYS.
     """
-    worker = _worker(job.job_type)
+    worker = worker_of(job.job_type)
     envelope = Envelope(
         job_id=job.job_id, publication=job.publication, type=job.job_type, payload=job.payload
     )
@@ -36,7 +36,8 @@ def run(job: UnpublishedJob) -> None:
             raise DatabaseUnavailable(f"Postgres went away while job {job.job_id} ran inline")
 
 
-def _worker(job_type: str) -> Any:
+def worker_of(job_type: str) -> Any:
+    """The worker of a job type. Raises UnknownJobType where its function cannot be imported."""
     # By name, as the template names it: `shared` does not depend on `functions`, which an application may not have.
     name = f"functions.{get_job_config(job_type).type.module}.handler"
     try:

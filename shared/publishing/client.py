@@ -22,6 +22,7 @@ from shared.settings import DispatcherSettings
 _TIMEOUT = httpx.Timeout(5.0, connect=2.0)  # seconds; the SDK's own read timeout is 600
 _lock = threading.Lock()  # reconcile publishes from several threads
 _clients: dict[tuple[str, str, int], QStash] = {}
+transport: httpx.BaseTransport | None = None  # the network; a test may put something else in its place
 _ends_at = ContextVar("_ends_at", default=math.inf)  # of time.monotonic
 
 
@@ -39,6 +40,7 @@ def sdk(settings: DispatcherSettings) -> QStash:
             # The SDK has no setting for the timeout, and its errors carry no status: both are put in here.
             client.http._client.close()  # noqa: SLF001
             client.http._client = httpx.Client(  # noqa: SLF001
+                transport=transport,
                 timeout=_TIMEOUT,
                 event_hooks={"request": [_cut_short], "response": [_raise_rejected]},
             )

@@ -70,8 +70,14 @@ def test_the_nested_stack_is_built_too(build: Path) -> None:
     assert Template(path).body == written.body
 
 
-def test_layer_holds_shared_whole(layer: Path) -> None:
-    wanted = {path.relative_to(ROOT) for path in _files(ROOT / "shared") if "__pycache__" not in path.parts}
+def test_layer_holds_shared_whole_but_for_the_test_kit(layer: Path) -> None:
+    kit = ROOT / "shared" / "testing"
+    wanted = {
+        path.relative_to(ROOT)
+        for path in _files(ROOT / "shared")
+        if "__pycache__" not in path.parts and kit not in path.parents
+    }
+    assert (kit / "__init__.py").is_file()
     held = {path.relative_to(layer) for path in _files(layer / "shared") if path.suffix != ".pyc"}
     assert held == wanted
 

@@ -14,8 +14,9 @@ from infra.webhooks import LOCAL_SECRETS
 from tests.artifact.template import ROOT, TEMPLATE, Function, sample_environment
 
 # What no function may load when it starts, each 90 to 340 ms of CPU where all a worker needs takes 230. Powertools
-# itself loads its tracing module and the bare name botocore, both light: the X-Ray SDK and a session are what costs.
-DEAR = {"boto3", "botocore.session", "stripe", "aws_xray_sdk"}
+# itself loads its tracing module and the bare name botocore, both light: the X-Ray SDK and a session are what costs. And
+# the test kit, which the layer does not hold.
+DEAR = {"boto3", "botocore.session", "stripe", "aws_xray_sdk", "shared.testing"}
 MAIL = {
     "resend",
     "requests",

@@ -18,6 +18,7 @@ from shared.database import Connection
 from shared.envelope import Payload, new_job_id
 from shared.registry import get_job_config
 from shared.rows import Execution, NewJob, Receipt, UnpublishedJob
+from shared.testing import Jobs
 from tests.integration import delivering
 
 Accept = Callable[..., UnpublishedJob]
@@ -49,6 +50,13 @@ def environment(database_url: str, monkeypatch: pytest.MonkeyPatch) -> pytest.Mo
     ):
         monkeypatch.delenv(name, raising=False)
     return monkeypatch
+
+
+@pytest.fixture
+def jobs(environment: pytest.MonkeyPatch) -> Iterator[Jobs]:
+    """The test kit, on the test's own database: nothing is published."""
+    with Jobs(keep=True) as made:
+        yield made
 
 
 @pytest.fixture

@@ -183,4 +183,5 @@ def test_the_wheel_holds_shared_whole(wheel: Path) -> None:
     with ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if ".dist-info/" not in name}
     assert {"shared/py.typed", "shared/sql/claim_job.sql", "shared/emails/templates/layout.html"} <= ours
+    assert "shared/testing/sql/list_accepted.sql" in ours
     assert held == ours

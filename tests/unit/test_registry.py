@@ -171,11 +171,20 @@ def strings(tree: ast.Module) -> Iterator[str]:
 # Jobs whose subject is the table itself: they export it, report on it, and delete what is past its retention.
 WORK_ON_THE_TABLE = {"export_data", "generate_report", "cleanup_old_data"}
 READS_THE_TABLE = "jobs_api"  # what people look at: its statements lie with it, and only read
+TEST_KIT = ROOT / "shared" / "testing"  # never deployed; it moves the time of rows, which nothing else may
+
+
+def test_nothing_imports_the_test_kit() -> None:
+    for path in sources("shared") + sources("functions") + sources("infra"):
+        if TEST_KIT not in path.parents:
+            assert "shared.testing" not in path.read_text("utf-8"), path.relative_to(ROOT)
 
 
 def test_only_executions_has_sql_of_the_table() -> None:
     statements = {path.stem for path in (ROOT / "shared" / "sql").glob("*.sql")}
     for path in sources("shared"):
+        if TEST_KIT in path.parents:
+            continue
         found = set(strings(ast.parse(path.read_text("utf-8"))))
         if path.parent == ROOT / "shared" / "executions":
             assert ("sql" in found) == (path.name == "statements.py")

@@ -22,6 +22,7 @@ from tests.conftest import UrlOf, with_database
 from tests.integration import delivering
 
 _ORGANIZATIONS = 3
+LEASE = 71  # seconds after which a lost attempt of a job with a timeout of a minute may be made again
 
 
 @pytest.fixture(scope="session")

@@ -22,8 +22,9 @@ from shared.envelope import Envelope
 from shared.fault_points import Crash, FaultPoint, armed
 from shared.jobs.syndicate_listing import Platform, SyndicateListing
 from shared.rows import Execution
+from shared.testing import Jobs
 from tests.integration.delivering import Context, event
-from tests.integration.workers.conftest import Runner
+from tests.integration.workers.conftest import LEASE, Runner
 
 
 class World:
@@ -36,9 +37,10 @@ class World:
         seeded: Seeded,
         platforms: ListingPlatforms,
         background: Background,
+        jobs: Jobs,
     ) -> None:
         self.connection, self.run, self.seeded, self.platforms = connection, run, seeded, platforms
-        self.background = background
+        self.background, self.jobs = background, jobs
         # It asks for its environment when it is imported.
         self.handler = import_module("functions.syndicate_listing.handler").handler
         self.listing_id = seeded.listing_id
@@ -95,11 +97,7 @@ class World:
         with armed(point), pytest.raises(Crash):
             self.run.deliver(self.handler, job_id)
         database.discard()
-        self.connection.execute(
-            "UPDATE job_executions SET lease_expires_at = now() - interval '1 s' "
-            "WHERE job_id = %s AND status = 'processing'",
-            [job_id],
-        )
+        self.jobs.advance(LEASE)
 
     # --- what is there --------------------------------------------------------------------------------------
 
@@ -141,6 +139,7 @@ def world(
     for name, value in platforms.environment.items():
         environment.setenv(name, value)
     try:
-        yield World(connection, run, seeded, platforms, background)
+        with Jobs(keep=True) as jobs:
+            yield World(connection, run, seeded, platforms, background, jobs)
     finally:
         background.call(platforms.stop())

@@ -14,8 +14,9 @@ from shared.database import Connection
 from shared.fault_points import Crash, FaultPoint, armed
 from shared.jobs.process_webhook import ProcessWebhook
 from shared.registry import JobType
+from shared.testing import Jobs
 from shared.webhook_events import Processed
-from tests.integration.workers.conftest import Runner
+from tests.integration.workers.conftest import LEASE, Runner
 
 AT = datetime(2026, 5, 1, 9, 30, tzinfo=UTC)
 
@@ -188,7 +189,7 @@ def test_stripes_events_are_handed_to_their_own_job(
 
 @pytest.mark.parametrize("point", [FaultPoint.CLAIMED, FaultPoint.HANDLED, FaultPoint.COMPLETING])
 def test_a_crash_hands_an_event_of_stripe_over_once(
-    run: Runner, handler: Any, connection: Connection, point: FaultPoint
+    run: Runner, handler: Any, jobs: Jobs, point: FaultPoint
 ) -> None:
     payload = ProcessWebhook(
         source="stripe", event="invoice.paid", event_id="evt_1", occurred_at=AT, data=STRIPE_OBJECT
@@ -198,7 +199,7 @@ def test_a_crash_hands_an_event_of_stripe_over_once(
         run.deliver(handler, job_id)
     database.discard()
     assert run.accepted(JobType.PROCESS_STRIPE_WEBHOOK) == []
-    connection.execute("UPDATE job_executions SET lease_expires_at = now() - interval '1 second'")
+    jobs.advance(LEASE)
     for _delivery in range(2):
         assert run.deliver(handler, job_id) == 200
     assert len(run.accepted(JobType.PROCESS_STRIPE_WEBHOOK)) == 1

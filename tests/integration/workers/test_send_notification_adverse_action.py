@@ -15,7 +15,8 @@ from shared import database, dispatcher, fault_points
 from shared.database import Connection
 from shared.fault_points import Crash, FaultPoint
 from shared.registry import JobType, get_job_config
-from tests.integration.workers.conftest import Runner
+from shared.testing import Jobs
+from tests.integration.workers.conftest import LEASE, Runner
 from tests.integration.workers.notifying import (
     SCORE,
     adverse_action,
@@ -178,6 +179,7 @@ def test_a_crash_tells_nothing_twice(
     seeded: Seeded,
     recipient: int,
     connection: Connection,
+    jobs: Jobs,
     mailbox: Mailbox,
     point: FaultPoint,
 ) -> None:
@@ -185,7 +187,7 @@ def test_a_crash_tells_nothing_twice(
     with fault_points.armed(point), pytest.raises(Crash):
         run.deliver(handler, job_id)
     database.discard()
-    connection.execute("UPDATE job_executions SET lease_expires_at = now() - interval '1 second'")
+    jobs.advance(LEASE)
 
     assert run.deliver(handler, job_id) == 200
 

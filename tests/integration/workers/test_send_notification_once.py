@@ -13,7 +13,8 @@ from infra.seed import Seeded
 from shared import database, dispatcher, fault_points
 from shared.database import Connection
 from shared.fault_points import Crash, FaultPoint
-from tests.integration.workers.conftest import Runner
+from shared.testing import Jobs
+from tests.integration.workers.conftest import LEASE, Runner
 from tests.integration.workers.notifying import (
     confirmation,
     listening_mailbox,
@@ -50,6 +51,7 @@ def test_a_crash_tells_nothing_twice(
     seeded: Seeded,
     recipient: int,
     connection: Connection,
+    jobs: Jobs,
     mailbox: Mailbox,
     point: FaultPoint,
 ) -> None:
@@ -58,7 +60,7 @@ def test_a_crash_tells_nothing_twice(
         run.deliver(handler, job_id)
     database.discard()
     assert rows_of(connection, job_id) == {}
-    connection.execute("UPDATE job_executions SET lease_expires_at = now() - interval '1 second'")
+    jobs.advance(LEASE)
 
     assert run.deliver(handler, job_id) == 200
 
@@ -149,7 +151,13 @@ def test_while_resend_is_down_the_other_channels_tell_already(
 
 
 def test_a_webhook_that_was_quicker_is_not_overwritten(
-    run: Runner, handler: Any, seeded: Seeded, recipient: int, connection: Connection, mailbox: Mailbox
+    run: Runner,
+    handler: Any,
+    seeded: Seeded,
+    recipient: int,
+    connection: Connection,
+    jobs: Jobs,
+    mailbox: Mailbox,
 ) -> None:
     job_id = dispatcher.enqueue(reminder(recipient), organization_id=seeded.organization_id)
     with fault_points.armed(FaultPoint.HANDLED), pytest.raises(Crash):
@@ -160,7 +168,7 @@ def test_a_webhook_that_was_quicker_is_not_overwritten(
         "VALUES (%s, 'ada@example.com', 'delivered', now())",
         [mailbox.mails[0].id],
     )
-    connection.execute("UPDATE job_executions SET lease_expires_at = now() - interval '1 second'")
+    jobs.advance(LEASE)
 
     run.deliver(handler, job_id)
 

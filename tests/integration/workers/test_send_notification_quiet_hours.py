@@ -20,7 +20,8 @@ from shared.fault_points import Crash, FaultPoint
 from shared.job import Job
 from shared.registry import JobType
 from shared.rows import ClaimedJob
-from tests.integration.workers.conftest import Runner
+from shared.testing import Jobs
+from tests.integration.workers.conftest import LEASE, Runner
 from tests.integration.workers.notifying import (
     listening_mailbox,
     payload_of,
@@ -94,13 +95,13 @@ def test_the_later_job_tells(
 
 @pytest.mark.parametrize("point", [FaultPoint.HANDLED, FaultPoint.COMPLETING])
 def test_a_crash_puts_off_once(
-    run: Runner, handler: Any, seeded: Seeded, recipient: int, connection: Connection, point: FaultPoint
+    run: Runner, handler: Any, seeded: Seeded, recipient: int, jobs: Jobs, point: FaultPoint
 ) -> None:
     with fault_points.armed(point), pytest.raises(Crash):
         run(handler, reminder(recipient), organization_id=seeded.organization_id)
     database.discard()
     (job,) = run.accepted(JobType.SEND_NOTIFICATION)
-    connection.execute("UPDATE job_executions SET lease_expires_at = now() - interval '1 second'")
+    jobs.advance(LEASE)
 
     for _ in range(2):
         assert run.deliver(handler, job.job_id) == 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,8 +13,11 @@ from infra.local.background import Background
 from infra.local.mailbox import Mailbox
 from infra.seed import Seeded
 from shared.database import Connection
+from shared.dispatcher import enqueue
+from shared.jobs.send_notification import SendNotification
 from shared.jobs.send_reminder import ReminderType, SendReminder
 from shared.registry import JobType
+from shared.testing import Jobs
 from tests.integration.workers.conftest import Runner
 from tests.integration.workers.notifying import listening_mailbox, payload_of
 from tests.integration.workers.reminding import (
@@ -125,6 +129,24 @@ def test_each_is_due_so_many_days_after_the_start_and_never_in_the_past(
 
     (later,) = following(run, job)
     assert (later.payload["reminderType"], later.not_before) == (next_one, at + due * DAY)
+
+
+def test_a_week_without_an_answer_is_reminded_of_four_times(
+    jobs: Jobs, handler: Any, seeded: Seeded, connection: Connection, started: datetime
+) -> None:
+    jobs.use(SendNotification, lambda _job: None)
+    application_id = seeded.day_old_application_id
+    first = SendReminder(
+        reminder_type=ReminderType.DAY1, applicant_id=applicant_of(connection, application_id)
+    )
+    enqueue(first, organization_id=seeded.organization_id)
+
+    jobs.drain(ahead=math.inf)  # each is due by the application's clock, which stands still
+
+    assert list(reminders(connection, application_id)) == ["day1", "day3", "day5", "day7"]
+    jobs.assert_enqueued(SendNotification, status="completed", count=4)
+    jobs.assert_enqueued(SendReminder, status="completed", count=4)
+    assert application(connection, application_id)["reminders_ended_at"] is not None
 
 
 @pytest.mark.parametrize(("kind", "days"), [("day7", 7.0), ("day1", 8.0)])

@@ -17,7 +17,8 @@ from shared.fault_points import Crash, FaultPoint
 from shared.jobs.send_reminder import ReminderType, SendReminder
 from shared.registry import JobType
 from shared.rows import Execution
-from tests.integration.workers.conftest import Runner
+from shared.testing import Jobs
+from tests.integration.workers.conftest import LEASE, Runner
 from tests.integration.workers.notifying import listening_mailbox
 
 CHECK = SendReminder(reminder_type=ReminderType.DAY1)
@@ -188,14 +189,14 @@ def test_two_checks_at_once_start_each_once(
 
 @pytest.mark.parametrize("point", [FaultPoint.HANDLED, FaultPoint.COMPLETING])
 def test_after_a_crash_each_is_started_once(
-    run: Runner, handler: Any, due: set[int], connection: Connection, point: FaultPoint
+    run: Runner, handler: Any, due: set[int], jobs: Jobs, point: FaultPoint
 ) -> None:
     with fault_points.armed(point), pytest.raises(Crash):
         run(handler, CHECK)
     database.discard()
     assert first_reminders(run) == []
     (job,) = run.accepted(JobType.SEND_REMINDER)
-    connection.execute("UPDATE job_executions SET lease_expires_at = now() - interval '1 second'")
+    jobs.advance(LEASE)
 
     assert run.deliver(handler, job.job_id) == 200
     assert applications_of(first_reminders(run)) == sorted(due)

@@ -15,7 +15,8 @@ from shared import database, fault_points
 from shared.database import Connection
 from shared.fault_points import Crash, FaultPoint
 from shared.registry import JobType
-from tests.integration.workers.conftest import Runner
+from shared.testing import Jobs
+from tests.integration.workers.conftest import LEASE, Runner
 from tests.integration.workers.notifying import listening_mailbox
 from tests.integration.workers.reminding import (
     application,
@@ -108,6 +109,7 @@ def test_after_a_crash_all_of_it_happens_once(
     seeded: Seeded,
     connection: Connection,
     started: datetime,
+    jobs: Jobs,
     point: FaultPoint,
 ) -> None:
     with fault_points.armed(point), pytest.raises(Crash):
@@ -116,7 +118,7 @@ def test_after_a_crash_all_of_it_happens_once(
     (job,) = run.accepted(JobType.SEND_REMINDER)
     assert reminders(connection, seeded.day_old_application_id) == {}
     assert run.accepted(JobType.SEND_NOTIFICATION) == []
-    connection.execute("UPDATE job_executions SET lease_expires_at = now() - interval '1 second'")
+    jobs.advance(LEASE)
 
     assert run.deliver(handler, job.job_id) == 200
 
