@@ -143,6 +143,11 @@ def _type(schema: Tree) -> str:
             return " or ".join(dict.fromkeys(_type(each) for each in choices))
         case {"enum": list(values)}:
             return ", ".join(f"`{value}`" for value in values)
+    return _plain_type(schema)
+
+
+def _plain_type(schema: Tree) -> str:
+    match schema:
         case {"type": "array", "items": dict(items)}:
             return f"list of {_type(items)}"
         case {"type": "object", "additionalProperties": dict(values)} if values:

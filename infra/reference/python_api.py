@@ -32,7 +32,7 @@ def text() -> str:
     sections = [_section(section) for section in SECTIONS]
     contents = [*(section.title for section in SECTIONS), "Settings"]
     linked = "\n".join(f"- [{title}](#{title.lower().replace(' ', '-')})" for title in contents)
-    return "\n".join([_OPENING, linked, "", *sections, _SETTINGS + "\n".join(_settings())])
+    return "\n".join([_OPENING, linked, "", *sections, _SETTINGS, "\n".join(_settings())])
 
 
 def _section(section: Section) -> str:

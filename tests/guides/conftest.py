@@ -23,7 +23,9 @@ def cloud_lines() -> list[str]:
 def cloud(tmp_path_factory: pytest.TempPathFactory, cloud_lines: list[str]) -> Iterator[LocalCloud]:
     """Started once; QStash's waits are a hundredth of the real ones."""
     folder = tmp_path_factory.mktemp("cloud")
-    with LocalCloud(folder, fresh=True, backoff_scale=0.01, log=cloud_lines.append) as running:
+    with LocalCloud(
+        folder, fresh=True, backoff_scale=0.01, reconcile_seconds=3600, log=cloud_lines.append
+    ) as running:
         with psycopg.connect(running.database_url) as connection:
             seed(connection, "small")
         yield running

@@ -94,7 +94,7 @@ def _output(source: str, where: str, namespace: dict[str, Any]) -> str:
                 if kind.__module__ == "builtins"
                 else f"{kind.__module__}.{kind.__qualname__}"
             )
-            print(f"{name}: {error}")
+            printed.write(f"{name}: {error}\n")
     return printed.getvalue()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,21 @@ from infra.template import ROOT
 from tests.guides import running
 
 PAGES = ["quickstart.md", "setup.md", "usage.md", "email-jobs.md", "webhook-jobs.md", "moving-to-jobs.md"]
+JOBS = sorted((ROOT / "docs" / "jobs").glob("*.md"))
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_the_guide_can_be_followed(page: str, reader: LocalCloud) -> None:
     assert running.run(ROOT / "docs" / page) > 0
+
+
+@pytest.mark.parametrize("page", JOBS, ids=lambda page: page.stem)
+def test_the_examples_of_a_job_are_accepted(
+    page: Path, reader: LocalCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are delivered to nobody: what the jobs do is tested elsewhere."""
+    monkeypatch.setenv("JOB_ENDPOINTS", json.dumps(dict.fromkeys(reader.endpoints, "http://127.0.0.1:9/")))
+    running.run(page)
 
 
 def test_a_page_that_says_something_else_is_found(tmp_path: Path) -> None:

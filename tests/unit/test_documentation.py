@@ -117,9 +117,10 @@ def test_each_command_named_is_in_the_makefile(page: Path) -> None:
 _CODE = [ROOT / name for name in ("functions", "infra", "shared", "tests")]
 _CODE_ENDINGS = {".py", ".sql", ".yaml", ".toml", ".html", ".txt"}
 _NAME = re.compile(r"\b(?:\w+[a-z0-9]_\w+|\w*[a-z][A-Z]\w*|[A-Z0-9]+_[A-Z0-9_]+)\b")
-_OF_OTHERS = {  # of Lambda, PgBouncer and Postgres
+_OF_OTHERS = {  # of Lambda, PgBouncer and Postgres; placeholders
     *("OutOfMemory", "server_login_retry", "connect_query", "disable_pqexec", "max_prepared_statements"),
     *("whsec_new", "whsec_old"),
+    *("SendSmsFunction", "driver_connection"),
 }
 _FOR_EACH = re.compile(
     r"\w+(?=(?:Errors|Slow|Throttles)$)"
