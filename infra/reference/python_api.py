@@ -77,8 +77,9 @@ def _method(owner: Class, method: Function) -> str:
 
 def _public_properties(section: Section, found: Class) -> Iterator[griffe.Attribute]:
     for name, member in found.members.items():
-        is_property = isinstance(member, griffe.Attribute) and "property" in member.labels
-        if is_property and not name.startswith("_") and name not in section.without:
+        if not isinstance(member, griffe.Attribute) or name.startswith("_") or name in section.without:
+            continue
+        if "property" in member.labels:
             yield member
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from griffe import Class, Function, ParameterKind
+from griffe import Attribute, Class, Function, ParameterKind
 
 _LONGEST = 100
 _STARS = {ParameterKind.var_positional: "*", ParameterKind.var_keyword: "**"}
@@ -45,7 +45,7 @@ def _parameters(function: Function) -> Iterator[str]:
 
 def _fields(found: Class) -> Iterator[str]:
     for name, member in found.members.items():
-        if name.startswith("_") or not member.is_attribute or name == "model_config":
+        if not isinstance(member, Attribute) or name.startswith("_") or name == "model_config":
             continue
         annotation = "" if member.annotation is None else f": {_quoted(str(member.annotation))}"
         if "property" in member.labels or (not annotation and "class-attribute" not in member.labels):

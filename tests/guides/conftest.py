@@ -12,35 +12,33 @@ from infra.local.cloud import LocalCloud
 from infra.seed import seed
 from shared import database
 
-
-@pytest.fixture(scope="session")
-def cloud_lines() -> list[str]:
-    """What the functions and QStash have logged."""
-    return []
+LINES: list[str] = []  # what the functions and QStash have logged
 
 
 @pytest.fixture(scope="session")
-def cloud(tmp_path_factory: pytest.TempPathFactory, cloud_lines: list[str]) -> Iterator[LocalCloud]:
-    """Started once; QStash's waits are a hundredth of the real ones."""
-    folder = tmp_path_factory.mktemp("cloud")
-    with LocalCloud(
-        folder, fresh=True, backoff_scale=0.01, reconcile_seconds=3600, log=cloud_lines.append
-    ) as running:
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
+    """Started once for all pages; QStash's waits are a hundredth of the real ones."""
+    made = LocalCloud(
+        tmp_path_factory.mktemp("cloud"),
+        fresh=True,
+        backoff_scale=0.01,
+        reconcile_seconds=3600,
+        log=LINES.append,
+    )
+    with made as running:
         with psycopg.connect(running.database_url) as connection:
             seed(connection, "small")
         yield running
 
 
 @pytest.fixture
-def reader(
-    cloud: LocalCloud, cloud_lines: list[str], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[LocalCloud]:
+def reader(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalCloud]:
     """The cloud, for a process with the environment of `make shell`; a failing test shows what was logged meanwhile."""
-    before = len(cloud_lines)
+    before = len(LINES)
     for name, value in cloud.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("JOB_DELIVERY", "qstash")  # whatever a page sets is undone
     monkeypatch.setattr(custom, "_HANDLERS", dict(custom._HANDLERS))
     yield cloud
     database.discard()
-    print("\n".join(cloud_lines[before:]))  # noqa: T201  # pytest shows it where the test failed
+    print("\n".join(LINES[before:]))  # noqa: T201  # pytest shows it where the test failed

@@ -10,6 +10,7 @@ import contextlib
 import doctest
 import io
 import re
+import textwrap
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ _BLOCK = re.compile(
     r"^(?:<!-- (?P<note>[^\n]+) -->\n)?```(?P<language>python|pycon)\n(?P<code>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
+_SQL = re.compile(r"^ *```sql\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 _ID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 _PATIENCE = 30.0  # seconds
 
@@ -45,6 +47,12 @@ def blocks(text: str) -> Iterator[Block]:
         )
         if not block.note.startswith("not run"):
             yield block
+
+
+def statements(page: Path) -> list[str]:
+    """The page's SQL. What stands for an id is one, which no job has."""
+    found = _SQL.findall(page.read_text("utf-8"))
+    return [textwrap.dedent(each).replace("'…'", "'00000000-0000-0000-0000-000000000000'") for each in found]
 
 
 def run(page: Path) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from infra.local.cloud import LocalCloud
@@ -13,6 +14,7 @@ from tests.guides import running
 
 PAGES = ["quickstart.md", "setup.md", "usage.md", "email-jobs.md", "webhook-jobs.md", "moving-to-jobs.md"]
 JOBS = sorted((ROOT / "docs" / "jobs").glob("*.md"))
+WITH_SQL = [page for page in sorted((ROOT / "docs").rglob("*.md")) if running.statements(page)]
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -27,6 +29,14 @@ def test_the_examples_of_a_job_are_accepted(
     """They are delivered to nobody: what the jobs do is tested elsewhere."""
     monkeypatch.setenv("JOB_ENDPOINTS", json.dumps(dict.fromkeys(reader.endpoints, "http://127.0.0.1:9/")))
     running.run(page)
+
+
+@pytest.mark.parametrize("page", WITH_SQL, ids=lambda page: page.stem)
+def test_each_statement_is_one_that_postgres_takes(page: Path, cloud: LocalCloud) -> None:
+    with psycopg.connect(cloud.database_url) as connection:
+        for statement in running.statements(page):
+            connection.execute(statement.encode())
+            connection.rollback()
 
 
 def test_a_page_that_says_something_else_is_found(tmp_path: Path) -> None:
