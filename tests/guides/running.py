@@ -45,7 +45,8 @@ def blocks(text: str) -> Iterator[Block]:
             match["note"] or "",
             text.count("\n", 0, match.start("code")) + 1,
         )
-        if not block.note.startswith("not run"):
+        assert block.note in {"", "in a moment"} or block.note.startswith(("then: ", "not run: ")), block.note
+        if not block.note.startswith("not run: "):
             yield block
 
 
@@ -96,13 +97,8 @@ def _output(source: str, where: str, namespace: dict[str, Any]) -> str:
         try:
             exec(compile(source, where, "single"), namespace)
         except Exception as error:
-            kind = type(error)
-            name = (
-                kind.__qualname__
-                if kind.__module__ == "builtins"
-                else f"{kind.__module__}.{kind.__qualname__}"
-            )
-            printed.write(f"{name}: {error}\n")
+            name = f"{type(error).__module__}.{type(error).__qualname__}"
+            printed.write(f"{name.removeprefix('builtins.')}: {error}\n")
     return printed.getvalue()
 
 
