@@ -29,14 +29,15 @@ Groups of environment variables. A worker names those that it needs: `@job_worke
 
 def text() -> str:
     """The page as the code is now."""
-    sections = [_section(section) for section in SECTIONS]
+    code = griffe.load("shared", search_paths=[ROOT])
+    sections = [_section(section, code) for section in SECTIONS]
     contents = [*(section.title for section in SECTIONS), "Settings"]
     linked = "\n".join(f"- [{title}](#{title.lower().replace(' ', '-')})" for title in contents)
     return "\n".join([_OPENING, linked, "", *sections, _SETTINGS, "\n".join(_settings())])
 
 
-def _section(section: Section) -> str:
-    module = griffe.load(section.module, search_paths=[ROOT])
+def _section(section: Section, code: griffe.Object | griffe.Alias) -> str:
+    module = code[section.module.removeprefix("shared.")]
     about = f"{section.about}\n\n" if section.about else ""
     entries = "\n".join(_entry(section, _resolved(module[name])) for name in section.names)
     return f"## {section.title}\n\n`{section.imported_from or section.module}`\n\n{about}{entries}"
