@@ -98,9 +98,9 @@ def _json_schema(holder: Tree) -> Tree:
 
 
 def _parameter(parameter: Tree, document: Tree) -> str:
-    name = parameter["name"]
-    # The address holds text; what it has to be is said where the same filter is a field.
-    declared = document["components"]["schemas"]["ListQuery"]["properties"].get(name, parameter["schema"])
+    name, declared = parameter["name"], parameter["schema"]
+    if declared.keys() == {"type"}:  # a filter, which as a field says more
+        declared = document["components"]["schemas"]["ListQuery"]["properties"].get(name, declared)
     required = "required" if parameter.get("required") and parameter["in"] != "path" else ""
     said = _joined(required, parameter.get("description", ""), _limits(declared))
     return f"| `{name}` | {parameter['in']} | {_type(declared).removesuffix(' or null')} | {said} |"
