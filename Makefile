@@ -101,6 +101,7 @@ openapi: setup ## write the HTTP API's document anew, from its routes
 
 reference: setup ## write docs/reference.md and docs/http-reference.md anew, from the code
 	@$(BIN)/python -m infra.reference
+.PHONY: reference
 
 test: setup $(SAM_VENV)/.ready ## run every test (ARGS="-k name" for some)
 	$(call step,tests,$(BIN)/pytest -n auto --dist loadfile $(ARGS))
@@ -139,7 +140,7 @@ TEMPLATES := template.yaml infra/observability.yaml
 # ES7000 a dead letter queue for the mails of alarms.
 UNWANTED_RULES := WS1000 WS1004 ES7000
 
-.PHONY: help setup demo dev qstash shell migrate schedules deploy secrets doctor destroy sam-local event seed payload-key payload-key-use api-key openapi reference test test-pooler chaos check format
+.PHONY: help setup demo dev qstash shell migrate schedules deploy secrets doctor destroy sam-local event seed payload-key payload-key-use api-key openapi test test-pooler chaos check format
 .PHONY: stripe-event resend-event github-event custom-event fuzz-webhooks fuzz-api
 
 # ---- Building for Lambda ----------------------------------------------------------------------------------------
