@@ -103,6 +103,10 @@ api-key: setup ## print a key of the HTTP API and its entry (NAME=who, RIGHTS=re
 openapi: setup ## write the HTTP API's document anew, from its routes
 	@$(BIN)/python -m infra.api_document
 
+reference: setup ## write docs/reference.md and docs/http-reference.md anew, from the code
+	@$(BIN)/python -m infra.reference
+.PHONY: reference
+
 test: setup $(SAM_VENV)/.ready ## run every test (ARGS="-k name" for some)
 	$(call step,tests,$(BIN)/pytest -n auto --dist loadfile $(ARGS))
 

@@ -47,8 +47,11 @@ def document() -> dict[str, Any]:
     )
     made.pop("servers", None)
     routes = (*app._static_routes, *app._dynamic_routes)  # noqa: SLF001  # it has no list of them for others
+    # Pages have functions of the same names, and are no part of the document.
     summaries = {
-        route.func.__name__: (route.func.__doc__ or "").strip().removesuffix(".") for route in routes
+        route.func.__name__: (route.func.__doc__ or "").strip().removesuffix(".")
+        for route in routes
+        if route.openapi_path in made["paths"]
     }
     schemas = made["components"]["schemas"]
     for name in ("HTTPValidationError", "ValidationError", "ResponseValidationError"):

@@ -43,7 +43,7 @@ def enqueue_batch(
     waited for again. Neither takes an idempotency key. Raises InvalidJob, which names the job by its position (also for
     a batch of nothing), MissingSettings and DatabaseUnavailable as `enqueue` does.
 
-        enqueue_batch([SyndicateTo(platform=each, …) for each in platforms], then=SummarizeSyndication(…))
+        enqueue_batch([SendSms(to=each, message="We are back") for each in numbers], then=Ping())
     """
     settings = DispatcherSettings.load()
     requests = [each if isinstance(each, JobRequest) else JobRequest(each) for each in jobs]

@@ -128,6 +128,9 @@ def run(work: Callable[[Connection], T]) -> T:
     """`work` on a kept connection; once more on a new one if that turns out to be dead.
 
     `work` must be harmless to repeat, which every guarded statement is. Raises DatabaseUnavailable.
+
+        >>> run(lambda connection: executions.find(connection, job_id)).status  # doctest: +SKIP
+        'completed'
     """
     was_kept = bool(_thread.kept)
     try:

@@ -67,14 +67,16 @@ def enqueue(
 ) -> UUID:
     """Accept a job and return its id; from then on it is never lost.
 
-    `delay` is in seconds (or a timedelta), `not_before` an aware datetime. `retries` replaces the job type's own. A
-    repeated `idempotency_key` (per job type and organization) returns the first job's id. `headers` reach the worker's
-    request; `callback` is a URL that QStash calls after each attempt, `failure_callback` one called once the job has
-    failed. With `connection` the job is part of that connection's transaction: see `transaction`.
+    `delay` is in seconds (or a timedelta), up to ten years; `not_before` an aware datetime instead of it. `retries`, 0
+    to 50, replaces the job type's own. A repeated `idempotency_key` (per job type and organization, at most 255
+    characters) returns the first job's id. `headers` reach the worker's request; `callback` is a URL that QStash calls
+    after each attempt, `failure_callback` one called once the job has failed. With `connection` the job is part of that
+    connection's transaction: see `transaction`.
 
-    Raises InvalidJob (names every field at fault), IdempotencyConflict or MissingSettings, and nothing was written, nor
-    with a SecretUnavailable (the payload's key or the database's password); DatabaseUnavailable, after which the job may have been accepted if the connection broke at the last moment (try
-    again with an idempotency key); PublishRejected if QStash refused this very message: the job is recorded as failed.
+    Raises InvalidJob (names every field at fault), IdempotencyConflict, MissingSettings or SecretUnavailable (the
+    payload's key or the database's password), and nothing was written; DatabaseUnavailable, after which the job may have
+    been accepted if the connection broke at the last moment (try again with an idempotency key); PublishRejected if
+    QStash refused this very message: the job is recorded as failed.
 
         >>> enqueue(SendSms(to="+12025551234", message="Your code is 123456"), delay=60)  # doctest: +SKIP
         UUID('01a20390-091c-72da-a1ee-c518ceb18516')
@@ -131,6 +133,8 @@ def cancel(job_id: UUID, reason: str = "cancelled by its owner") -> None:
     """End a job that has not ended. One that runs sees `job.cancelled`, and its result is not recorded.
 
     Raises JobNotFound, or JobHasEnded.
+
+        >>> cancel(job_id, "the address is wrong")  # doctest: +SKIP
     """
     cancelled = database.run(lambda kept: executions.cancel(kept, job_id, reason))
     if cancelled is None:
@@ -148,6 +152,8 @@ def retry(job_id: UUID, payload: Payload | None = None) -> None:
 
     A corrected `payload` replaces the old one. Raises JobNotFound; JobHasEnded if it completed; JobNotEnded if it may
     still run; InvalidJob if the payload is of another type; MissingSettings or SecretUnavailable if it cannot be sealed.
+
+        >>> retry(job_id, SendSms(to="+12025551234", message="Your code is 123456"))  # doctest: +SKIP
     """
     if payload is not None:
         _require_type(job_id, payload)
@@ -205,8 +211,8 @@ def transaction(connection: C, *, publish_within: float | None = None) -> Iterat
     next sweep, at most 75 s later; so is what QStash has not taken `publish_within` so many seconds.
 
         with dispatcher.transaction(connection):
-            connection.execute("INSERT INTO users …")
-            enqueue(SendEmail(…), connection=connection)
+            connection.execute("INSERT INTO users (email) VALUES (%s)", [email])
+            enqueue(SendEmail(to=email, data=WelcomeData(name="Ada")), connection=connection)
     """
     with connection.transaction():
         yield connection

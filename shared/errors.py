@@ -24,7 +24,7 @@ class InvalidJob(PosthasteError, ValueError):
 
 
 class IdempotencyConflict(PosthasteError):
-    """The idempotency key was used before for this job type, with another payload."""
+    """The idempotency key was used before for this job type, with another payload; `job_id` is the job that holds it."""
 
     def __init__(self, key: str, job_id: UUID) -> None:
         self.key, self.job_id = key, job_id
@@ -75,7 +75,7 @@ class NothingToReplay(PosthasteError, LookupError):
 
 
 class MissingSettings(PosthasteError):
-    """Environment variables are missing or malformed; names every one of them."""
+    """Environment variables are missing or malformed; names every one of them, in `problems` too."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
@@ -103,7 +103,7 @@ class EndpointUnknown(PosthasteError):
 
 
 class PublishFailed(PosthasteError):
-    """QStash did not take the message now; the job stays accepted and is published later."""
+    """QStash did not take the message now. A job stays accepted and is published later; a schedule is not kept: call again."""
 
 
 class PublishRejected(PosthasteError):

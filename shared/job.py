@@ -20,8 +20,10 @@ P = TypeVar("P", bound=Payload)
 class Job(Generic[P]):
     """One attempt of one job: its payload, whose it is, and what the handler may do besides returning.
 
-    `run` counts replays from 1, `attempt` counts all attempts of all runs; `user_id`, `organization_id` and
-    `idempotency_key` are as given to `enqueue`.
+    `payload` is checked. `id` is the job's and `type` its type's name. `run` counts replays from 1; `attempt` counts all
+    attempts of all runs, and `max_attempts` is how many there may be in all. `user_id`, `organization_id` and
+    `idempotency_key` are as given to `enqueue`, `created_at` is when it was accepted, and `schedule_id` names the schedule
+    whose run it is. What is not given is None.
     """
 
     def __init__(self, claimed: ClaimedJob, payload: P, seconds: float) -> None:

@@ -18,7 +18,7 @@ class Complete:
     `then` are the next jobs, payloads or JobRequests: they are accepted in the same transaction as `completed`, or not
     at all, and published right after. A plain payload belongs to this job's user and organization.
 
-        return Complete(exported, then=[SendEmail(to=job.payload.mail_to, data=…)])
+        Complete({"rows": 17}, then=[SendEmail(to="ada@example.com", data=WelcomeData(name="Ada"))])
     """
 
     result: Any = None
@@ -31,7 +31,7 @@ class Retry:
 
     Counts as an attempt: with none left the job fails. Raises ValueError if `after` is no span of time.
 
-        return Retry(after=60, reason="the provider asked us to slow down")
+        Retry(after=60, reason="the provider asked us to slow down")
     """
 
     after: float | timedelta
@@ -51,14 +51,22 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """The job has become pointless; it ends as cancelled."""
+    """The job has become pointless; it ends as cancelled, with this reason as its error.
+
+    Cancel("the listing was taken down meanwhile")
+    """
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Fail:
-    """The job can never succeed: it becomes a dead letter at once, without further attempts."""
+    """The job can never succeed: it becomes a dead letter at once, without further attempts.
+
+    The reason is kept and shown, of a sensitive job too.
+
+        Fail("the provider does not know this account")
+    """
 
     reason: str
 

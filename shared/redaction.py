@@ -24,9 +24,11 @@ Tree = Mapping[
 
 @dataclass(frozen=True, slots=True)
 class Sensitive:
-    """Marks a payload's field as shown to nobody.
+    """Marks a payload's field as shown to nobody. It is stored and travels as the rest does.
 
-    reset_url: Annotated[str, Sensitive()]
+        reset_url: Annotated[str, Sensitive()]
+
+    The HTTP API and the dashboard show it as `{"redacted": "sensitive"}`.
     """
 
 

@@ -178,7 +178,12 @@ class QueueGauges:
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """One row, as people and tools read it: without what a sensitive job was given and has returned."""
+    """One row, as people and tools read it: without what a sensitive job was given and has returned.
+
+    `status` is pending, processing, retrying, completed, cancelled or failed. `error` is the last error and `errors` all of
+    them, of every run: `attempt`, `at`, `type`, `message`, `traceback`. `progress` is what the handler showed last: `done`,
+    `total`, `message`. `attempt` and `max_attempts` count over all runs, `retry_count` is the attempts beyond the first.
+    """
 
     job_id: UUID
     job_type: str
@@ -221,7 +226,7 @@ class KeyUse:
 
 @dataclass(frozen=True, slots=True)
 class TypeStatistics:
-    """Jobs of one type and status created within a window; durations of the completed ones in seconds."""
+    """Jobs of one type and status created within a window. Durations, in seconds, are of those that completed, else None."""
 
     job_type: str
     status: str

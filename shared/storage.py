@@ -108,7 +108,7 @@ def upload(key: str, *, content_type: str, filename: str | None = None) -> Itera
 
 
 def link(key: str, seconds: int = LINK_SECONDS) -> str:
-    """A URL that lets anyone who has it read the file, for so many seconds. Raises StorageFailed."""
+    """A URL that lets anyone who has it read the file, for so many seconds (six hours). Raises StorageFailed."""
     with _in_own_words():
         target = {"Bucket": bucket(), "Key": key}
         return cast("str", _client().generate_presigned_url("get_object", Params=target, ExpiresIn=seconds))

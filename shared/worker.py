@@ -47,7 +47,10 @@ def job_worker(
 
 
 class Worker(Generic[P]):
-    """The Lambda handler of one job type. `worker.run` is the undecorated function."""
+    """The Lambda handler of one job type, which Lambda calls with an event and a context.
+
+    `worker.run` is the undecorated function, `worker.config` how the type is delivered and run.
+    """
 
     def __init__(self, payload: type[P], run: Handler[P]) -> None:
         self.config = get_job_config(payload.job_type)

@@ -24,6 +24,13 @@ def test_each_operation_is_described_and_named_once() -> None:
     assert KEPT["openapi"] == "3.1.0"
 
 
+def test_a_summary_is_the_routes_and_not_that_of_a_page_of_the_same_name() -> None:
+    paths = KEPT["paths"]
+    assert paths["/v1/jobs"]["get"]["summary"] == "List jobs, newest first"
+    assert paths["/v1/jobs/{job_id}"]["get"]["summary"] == "Read one job"
+    assert paths["/v1/jobs/{job_id}/cancel"]["post"]["summary"] == "Cancel a job that has not ended"
+
+
 def test_every_answer_has_a_shape() -> None:
     for path, operations in KEPT["paths"].items():
         for method, operation in operations.items():

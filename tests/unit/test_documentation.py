@@ -7,6 +7,7 @@ import doctest
 import re
 import shlex
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,47 @@ def test_each_command_named_is_in_the_makefile(page: Path) -> None:
     code = blocks(page, "sh") + _SPAN.findall(prose(page))
     named = {target for each in code for target in _MAKE.findall(each.partition("#")[0])}
     assert named <= targets
+
+
+# --- names ---------------------------------------------------------------------------------------------------
+
+_CODE = [ROOT / name for name in ("functions", "infra", "shared", "tests")]
+_CODE_ENDINGS = {".py", ".sql", ".yaml", ".toml", ".html", ".txt"}
+_NAME = re.compile(r"\b(?:\w+[a-z0-9]_\w+|\w*[a-z][A-Z]\w*|[A-Z0-9]+_[A-Z0-9_]+)\b")
+_OF_OTHERS = {  # of Lambda, PgBouncer and Postgres; placeholders
+    *("OutOfMemory", "server_login_retry", "connect_query", "disable_pqexec", "max_prepared_statements"),
+    *("whsec_new", "whsec_old"),
+    *("SendSmsFunction", "driver_connection"),
+}
+_FOR_EACH = re.compile(
+    r"\w+(?=(?:Errors|Slow|Throttles)$)"
+)  # alarms that infra/observability.yaml makes in a loop
+GUIDES = [page for page in PAGES[1:] if page.parent.name != "adr" and page.name != "http-reference.md"]
+
+
+@cache
+def names_in_code() -> frozenset[str]:
+    """Every word of the code, and every name of a file."""
+    files = [path for folder in _CODE for path in folder.rglob("*") if path.suffix in _CODE_ENDINGS]
+    files += [
+        ROOT / name
+        for name in ("Makefile", "template.yaml", "samconfig.toml", "pyproject.toml", ".env.example")
+    ]
+    words = {word for path in files for word in re.findall(r"\w+", path.read_text("utf-8"))}
+    return frozenset(words | {path.stem for path in files})
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_each_name_in_a_page_is_in_the_code(page: Path) -> None:
+    """A setting, a function, a column, a metric: whatever is written as one, unless the page's own examples have it."""
+    own = {
+        word
+        for _indent, _language, body in _FENCED.findall(text_of(page))
+        for word in re.findall(r"\w+", body)
+    }
+    spans = " ".join(_SPAN.findall(prose(page)))
+    found = {name for name in _NAME.findall(spans) if not _FOR_EACH.match(name)}
+    assert found - names_in_code() - own - _OF_OTHERS == set()
 
 
 @each_page
