@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
+from aws_lambda_powertools.event_handler.openapi.params import Query
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 from pydantic.alias_generators import to_camel
 
@@ -35,6 +36,9 @@ Text = Annotated[str, AfterValidator(_storable)]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=255), AfterValidator(_storable)]
 Moment = Annotated[AwareDatetime, AfterValidator(_in_range)]
 Id = Annotated[int, Field(ge=1, lt=2**63)]
+OfOrganization = Annotated[
+    Id | None, Query(alias="organizationId", description="Of this organization alone.")
+]
 
 
 class Wire(BaseModel):
@@ -74,6 +78,7 @@ class Filters(Asked):
     idempotency_key: Word | None = Field(None, description="The key that the job was enqueued with.")
     schedule_id: Word | None = Field(None, description="The schedule whose run the job is.")
     batch_id: UUID | None = Field(None, description="The batch that the job is a member of.")
+    parent_job_id: UUID | None = Field(None, description="The job that enqueued it while it ran.")
 
     @property
     def given(self) -> dict[str, Any]:
@@ -187,6 +192,16 @@ class AttemptError(Wire):
     traceback: str | None = None
 
 
+class JobReference(Wire):
+    """Another job of the same chain."""
+
+    job_id: UUID
+    type: str
+    status: Status
+    batch_id: UUID | None
+    created_at: datetime
+
+
 class Job(JobSummary):
     """A job whole. What is sensitive shows as `{"redacted": "sensitive"}`, what is too large as `{"omitted": …}`."""
 
@@ -204,7 +219,12 @@ class Job(JobSummary):
     qstash_message_id: str | None
     dlq_id: str | None
     endpoint: str | None
-    completes_batch: UUID | None
+    completes_batch: UUID | None = Field(description="The batch whose end set the job off.")
+    parent: JobReference | None = Field(
+        description="The job that enqueued it, while it ran or as one of its next jobs; null also where that is gone."
+    )
+    children: list[JobReference] = Field(description="The first jobs that it enqueued itself.")
+    more_children: bool = Field(description="There are more: list jobs by `parentJobId`.")
     sensitive: bool
 
 

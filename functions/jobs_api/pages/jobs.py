@@ -20,6 +20,7 @@ from functions.jobs_api.reading.actions import list_actions
 from functions.jobs_api.reading.details import show_job
 from functions.jobs_api.reading.listing import list_jobs
 from functions.jobs_api.rendering import html, pretty, redirect
+from functions.jobs_api.shapes import Job
 from shared.errors import InvalidJob
 from shared.registry import JobType
 
@@ -31,6 +32,8 @@ _NOTICES = {
     "corrected": "The payload is corrected, and the job runs again.",
 }
 _NOTED = 5
+_OVER = {"completed", "cancelled"}  # a dead letter may be replayed meanwhile
+_ENDED = _OVER | {"failed"}
 
 
 @router.get("/jobs", include_in_schema=False)
@@ -95,11 +98,17 @@ def _page(job_id: UUID, *, status: int = 200, notice: str | None = None, typed: 
         job=job,
         attempts=timeline(job),
         links=links_of(job),
+        may_change=_may_change(job),
         actions=list_actions(caller, target=str(job_id), limit=_NOTED).actions,
         editable=pretty(job.payload) if typed is None else typed,
         notice=notice,
         wrong=wrong,
     )
+
+
+def _may_change(job: Job) -> bool:
+    """Whether the page is worth renewing: for its own sake, or for that of the jobs it enqueued."""
+    return job.status not in _OVER or any(child.status not in _ENDED for child in job.children)
 
 
 def _id(text: str) -> UUID:
