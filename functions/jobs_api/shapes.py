@@ -45,14 +45,18 @@ class Wire(BaseModel):
     """A model of this API."""
 
     model_config = ConfigDict(
-        alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, serialize_by_alias=True
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        serialize_by_alias=True,
+        hide_input_in_errors=True,
     )
 
 
 class Asked(Wire):
     """What a caller sends: an unknown field is an error."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid")
 
 
 # --- asked ----------------------------------------------------------------------------------------------------

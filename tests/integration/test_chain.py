@@ -8,7 +8,6 @@ from uuid import UUID
 
 import pytest
 
-from infra.local.qstash import QStashServer
 from shared import lineage
 from shared.database import Connection
 from shared.dispatcher import enqueue, enqueue_batch, enqueue_many, retry
@@ -30,17 +29,23 @@ def deliver(run: Any, job: UnpublishedJob, seconds: float = 60.0) -> int:
 
 def parents(connection: Connection) -> dict[str, UUID | None]:
     """By what each job's note says."""
-    rows = connection.execute("SELECT payload ->> 'text' AS text, parent_job_id FROM job_executions").fetchall()
+    rows = connection.execute(
+        "SELECT payload ->> 'text' AS text, parent_job_id FROM job_executions"
+    ).fetchall()
     return {row["text"]: row["parent_job_id"] for row in rows}
 
 
-def test_the_next_jobs_have_the_job_as_their_parent(accept: Accept, connection: Connection, read: Read) -> None:
+def test_the_next_jobs_have_the_job_as_their_parent(
+    accept: Accept, connection: Connection, read: Read
+) -> None:
     job = accept(Note(text="first"))
     assert deliver(lambda _job: Complete(then=[Note(text="next"), Note(text="other")]), job) == 200
     assert parents(connection) == {"first": None, "next": job.job_id, "other": job.job_id}
 
 
-def test_so_has_what_a_handler_enqueues_and_nothing_that_comes_after(accept: Accept, connection: Connection) -> None:
+def test_so_has_what_a_handler_enqueues_and_nothing_that_comes_after(
+    accept: Accept, connection: Connection
+) -> None:
     def run(job: Job[Note]) -> None:
         enqueue(Note(text="alone"))
         enqueue_many([Note(text="many")])
@@ -55,10 +60,14 @@ def test_so_has_what_a_handler_enqueues_and_nothing_that_comes_after(accept: Acc
     }  # fmt: skip
 
 
-def test_a_batchs_completion_has_the_parent_that_its_members_have(accept: Accept, connection: Connection) -> None:
+def test_a_batchs_completion_has_the_parent_that_its_members_have(
+    accept: Accept, connection: Connection
+) -> None:
     job = accept(Note(text="first"))
     deliver(lambda _job: enqueue_batch([Note(text="a"), Note(text="b")], then=Note(text="all")) and None, job)
-    connection.execute("UPDATE job_executions SET status = 'cancelled', completed_at = now() WHERE batch_id IS NOT NULL")
+    connection.execute(
+        "UPDATE job_executions SET status = 'cancelled', completed_at = now() WHERE batch_id IS NOT NULL"
+    )
     assert parents(connection) == {"first": None, "a": job.job_id, "b": job.job_id, "all": job.job_id}
 
 
@@ -87,15 +96,21 @@ def test_an_attempt_that_goes_wrong_leaves_no_parent_behind(
 def test_a_replayed_job_keeps_its_parent(accept: Accept, connection: Connection, read: Read) -> None:
     job = accept(Note(text="first"))
     deliver(lambda _job: Complete(then=[Note(text="next")]), job)
-    row = connection.execute("SELECT job_id FROM job_executions WHERE parent_job_id IS NOT NULL").fetchone() or {}
+    row = (
+        connection.execute("SELECT job_id FROM job_executions WHERE parent_job_id IS NOT NULL").fetchone()
+        or {}
+    )
     connection.execute(
-        "UPDATE job_executions SET status = 'cancelled', completed_at = now() WHERE job_id = %s", [row["job_id"]]
+        "UPDATE job_executions SET status = 'cancelled', completed_at = now() WHERE job_id = %s",
+        [row["job_id"]],
     )
     retry(row["job_id"])
     assert read(row["job_id"]).parent_job_id == job.job_id
 
 
-def test_a_key_that_is_taken_leaves_the_job_with_its_first_parent(accept: Accept, connection: Connection) -> None:
+def test_a_key_that_is_taken_leaves_the_job_with_its_first_parent(
+    accept: Accept, connection: Connection
+) -> None:
     jobs = [accept(Note(text="one")), accept(Note(text="two"))]
     for job in jobs:
         deliver(lambda _job: enqueue(Note(text="same"), idempotency_key="k") and None, job)

@@ -12,7 +12,7 @@ from functions.jobs_api.access.callers import current
 from functions.jobs_api.access.requests import check_json
 from functions.jobs_api.acting import jobs as acting
 from functions.jobs_api.errors import Refused, refusal
-from functions.jobs_api.pages.asked import read_filters
+from functions.jobs_api.pages.asked import read_filters, read_id
 from functions.jobs_api.pages.gate import form
 from functions.jobs_api.pages.links import links_of
 from functions.jobs_api.pages.timeline import timeline
@@ -63,29 +63,29 @@ def get_job(job_id: str) -> Response[Any]:
 @router.post("/jobs/<job_id>/cancel", include_in_schema=False)
 def cancel_job(job_id: str) -> Response[Any]:
     """Cancel it, and show it."""
-    acting.cancel(current(), _id(job_id), form().get("reason") or None)
-    return redirect(f"/jobs/{job_id}?done=cancelled")
+    acting.cancel(current(), found := _id(job_id), form().get("reason") or None)
+    return redirect(f"/jobs/{found}?done=cancelled")
 
 
 @router.post("/jobs/<job_id>/retry", include_in_schema=False)
 def retry_job(job_id: str) -> Response[Any]:
     """Run it again, and show it."""
-    acting.retry(current(), _id(job_id))
-    return redirect(f"/jobs/{job_id}?done=retried")
+    acting.retry(current(), found := _id(job_id))
+    return redirect(f"/jobs/{found}?done=retried")
 
 
 @router.post("/jobs/<job_id>/correct", include_in_schema=False)
 def correct_job(job_id: str) -> Response[Any]:
     """Run it again with another payload, or say what is wrong with it beside what was typed."""
-    text = form().get("payload", "")
+    found, text = _id(job_id), form().get("payload", "")
     try:
-        acting.retry(current(), _id(job_id), check_json(text))
+        acting.retry(current(), found, check_json(text))
     except (InvalidJob, Refused) as error:
         known = refusal(error)
         if known is None or known.status != 400:
             raise
-        return _page(_id(job_id), typed=text, wrong=known, status=400)
-    return redirect(f"/jobs/{job_id}?done=corrected")
+        return _page(found, typed=text, wrong=known, status=400)
+    return redirect(f"/jobs/{found}?done=corrected")
 
 
 def _page(job_id: UUID, *, status: int = 200, notice: str | None = None, typed: str | None = None,
@@ -112,7 +112,4 @@ def _may_change(job: Job) -> bool:
 
 
 def _id(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise Refused(404, "there is no such job") from None
+    return read_id(text, "job")

@@ -18,4 +18,4 @@ SELECT {summary}, error AS full_error, {payload}, {result},
         WHERE %(organization_id)s::bigint IS NULL OR organization_id = %(organization_id)s
         ORDER BY created_at LIMIT {shown_children} + 1) AS first) AS children
 FROM job_executions
-WHERE job_id = %(job_id)s
+WHERE job_id = %(job_id)s AND (%(organization_id)s::bigint IS NULL OR organization_id = %(organization_id)s)
