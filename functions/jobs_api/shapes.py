@@ -213,7 +213,7 @@ class Job(JobSummary):
     payload: JsonValue
     result: JsonValue
     progress: JsonValue
-    errors: list[AttemptError] = Field(description="Of all runs, oldest first; the latest 50.")
+    errors: list[AttemptError] = Field(description="Of all runs, oldest first; the latest 50 at most.")
     error_count: int
     retry_count: int
     publication: int

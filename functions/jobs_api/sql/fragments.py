@@ -10,8 +10,9 @@ import json
 
 from shared.columns import OMITTED, REDACTED
 
+# Lambda answers six megabytes at most, and a byte may take five within a page.
 SHOWN_BYTES = 256 * 1024  # of a payload or a result, as JSON
-SHOWN_ERRORS = 50  # of a job's attempts, the latest
+SHOWN_ERRORS, SHOWN_ERROR_BYTES = 50, 512 * 1024  # of a job's attempts, the latest
 SHOWN_CHILDREN = 20  # of the jobs that a job has enqueued, the first
 _SENSITIVE, _TOO_LARGE = (f"'{json.dumps(each)}'::jsonb" for each in (REDACTED, OMITTED))
 
@@ -63,6 +64,7 @@ _FRAGMENTS = {
     "{payload}": _shown("payload", "payload_key"),
     "{result}": _shown("result", "result_key"),
     "{shown_errors}": str(SHOWN_ERRORS),
+    "{shown_error_bytes}": str(SHOWN_ERROR_BYTES),
     "{shown_children}": str(SHOWN_CHILDREN),
     "{reference}": _REFERENCE,
     "{shown_bytes}": str(SHOWN_BYTES),

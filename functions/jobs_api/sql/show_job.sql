@@ -6,8 +6,9 @@ SELECT {summary}, error AS full_error, {payload}, {result},
     completes_batch, payload_key IS NOT NULL AS sealed, by_reference,
     jsonb_array_length(errors) AS error_count,
     (SELECT coalesce(jsonb_agg(each ORDER BY number), '[]') FROM (
-        SELECT each, number FROM jsonb_array_elements(errors) WITH ORDINALITY AS one(each, number)
-        ORDER BY number DESC LIMIT {shown_errors}) AS latest) AS errors,
+        SELECT each, number, sum(octet_length(each::text)) OVER (ORDER BY number DESC) AS bytes
+        FROM jsonb_array_elements(errors) WITH ORDINALITY AS one(each, number)
+        ORDER BY number DESC LIMIT {shown_errors}) AS latest WHERE bytes <= {shown_error_bytes}) AS errors,
     (SELECT {reference} FROM job_executions AS parent
         WHERE parent.job_id = job_executions.parent_job_id
             AND (%(organization_id)s::bigint IS NULL OR parent.organization_id = %(organization_id)s)) AS parent,

@@ -471,3 +471,24 @@ def test_what_postgres_cannot_do_now_is_said(
     for answer in (api, page):
         assert (answer.status, "retry-after" in answer.headers) == (503, True)
         assert str(error) not in answer.text
+
+
+# --- what is shown -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("letter", ["\U0001f600", '"', "<", "\x01", "é"])
+def test_an_answer_is_never_larger_than_lambda_takes(
+    keys: Keys, browser: Browser, connection: Connection, letter: str
+) -> None:
+    """Six megabytes, however its letters are written; a page indents, and what is nested deeply is mostly blanks."""
+    nested: Any = [1] * 60_000
+    for _level in range(80):
+        nested = [nested]
+    error = {"run": 1, "attempt": 1, "type": "E", "message": letter * 8_000, "traceback": letter * 8_000}
+    shown = Jsonb({"text": letter * 15_000, "nested": nested})
+    job_id = failed(connection, errors=Jsonb([error] * 60), payload=shown, result=shown, error=letter * 8_000)
+    for answer in (keys.ops.get(f"/v1/jobs/{job_id}"), browser.open(f"/jobs/{job_id}")):
+        assert (answer.status, len(answer.text.encode()) < 5_900_000) == (200, True), len(
+            answer.text.encode()
+        )
+        assert answer.text.count("[1, 1") + answer.text.count("[1,1") >= 1

@@ -401,3 +401,12 @@ def test_every_page_is_there_whatever_the_jobs_are(
             assert browser.open(f"/jobs/{job_id}").status == 200, status
         for path in PAGES:
             assert browser.open(path).status == 200, (status, path)
+
+
+def test_the_payload_becomes_correctable_by_itself_and_is_not_taken_from_whoever_types(
+    browser: Browser, connection: Connection
+) -> None:
+    """What is a part is renewed by the script: the plain payload, and never the form."""
+    waiting, dead = put(connection), failed(connection)
+    assert 'id="given" data-part' in browser.open(f"/jobs/{waiting}").text
+    assert 'id="given">' in browser.open(f"/jobs/{dead}").text
