@@ -48,16 +48,16 @@ LISTS = {
     "/v1/jobs?type=send-reminder": f"{_FROM} WHERE job_type = 'send-reminder' {_NEWEST}",
     "/v1/jobs?type=send-email&status=failed": f"{_FROM} WHERE job_type = 'send-email' AND status = 'failed' {_NEWEST}",
     "/v1/jobs?userId=78": f"{_FROM} WHERE user_id = 78 {_NEWEST}",
-    "/v1/jobs?organizationId=6": f"{_FROM} WHERE organization_id = 6 {_NEWEST}",
-    "/v1/jobs?organizationId=6&status=failed": f"{_FROM} WHERE organization_id = 6 AND status = 'failed' {_NEWEST}",
-    "/v1/jobs?organizationId=6&type=crm-match": f"{_FROM} WHERE organization_id = 6 AND job_type = 'crm-match' {_NEWEST}",
+    "/v1/jobs?organizationId=60": f"{_FROM} WHERE organization_id = 60 {_NEWEST}",
+    "/v1/jobs?organizationId=60&status=failed": f"{_FROM} WHERE organization_id = 60 AND status = 'failed' {_NEWEST}",
+    "/v1/jobs?organizationId=60&type=crm-match": f"{_FROM} WHERE organization_id = 60 AND job_type = 'crm-match' {_NEWEST}",
     "/v1/jobs?idempotencyKey=k50": f"{_FROM} WHERE idempotency_key = 'k50' {_NEWEST}",
     "/v1/jobs?scheduleId=s3": f"{_FROM} WHERE schedule_id = 's3' {_NEWEST}",
     "/v1/jobs?error=nothing+says+so": f"{_FROM} WHERE status = 'failed' {_NEWEST}",
     "/v1/jobs?error=luck+4": f"{_FROM} WHERE status = 'failed' {_NEWEST}",
     "/v1/jobs?userId=78&status=cancelled": f"{_FROM} WHERE user_id = 78 AND status = 'cancelled' {_NEWEST}",
     "/v1/dead-letters": f"{_FROM} WHERE status = 'failed' {_NEWEST}",
-    "/v1/jobs?organizationId=6&idempotencyKey=daily": f"{_FROM} WHERE organization_id = 6 AND idempotency_key = 'daily' {_NEWEST}",
+    "/v1/jobs?organizationId=60&idempotencyKey=daily": f"{_FROM} WHERE organization_id = 60 AND idempotency_key = 'daily' {_NEWEST}",
     "/v1/jobs?createdAfter=2020-01-01T00:00:00Z&status=completed": f"{_FROM} WHERE status = 'completed' {_NEWEST}",
     f"/v1/jobs?parentJobId={_PARENT}": f"{_FROM} WHERE parent_job_id = '{_PARENT}' {_NEWEST}",
     f"/v1/jobs?batchId={_BATCH}": f"{_FROM} WHERE batch_id = '{_BATCH}' {_NEWEST}",
@@ -65,9 +65,9 @@ LISTS = {
     f"/v1/jobs?cursor={_MIDDLE}": f"{_FROM} WHERE created_at < '{_MIDDLE_AT.isoformat()}' {_NEWEST}",
     f"/v1/jobs?status=failed&cursor={_MIDDLE}": f"{_FROM} WHERE status = 'failed' AND created_at < '{_MIDDLE_AT.isoformat()}' {_NEWEST}",
     f"/v1/jobs/{_PARENT}": f"SELECT * FROM job_executions WHERE job_id = '{_PARENT}'",
-    "/v1/dead-letters?organizationId=6": f"{_FROM} WHERE organization_id = 6 AND status = 'failed' {_NEWEST}",
+    "/v1/dead-letters?organizationId=60": f"{_FROM} WHERE organization_id = 60 AND status = 'failed' {_NEWEST}",
     "/v1/batches": f"{_BATCHES} {_NEWEST_BATCHES}",
-    "/v1/batches?organizationId=6": f"{_BATCHES} WHERE (then_job ->> 'organization_id')::bigint = 6 {_NEWEST_BATCHES}",
+    "/v1/batches?organizationId=60": f"{_BATCHES} WHERE (then_job ->> 'organization_id')::bigint = 60 {_NEWEST_BATCHES}",
     "/v1/actions": f"{_ACTIONS} ORDER BY id DESC LIMIT 51",
     "/v1/actions?target=job-77": f"{_ACTIONS} WHERE target = 'job-77' ORDER BY id DESC LIMIT 51",
 }
@@ -151,7 +151,7 @@ def _run(folder: Path, rows: int) -> int:
 
 
 def _measure(cloud: LocalCloud, connection: psycopg.Connection[Any]) -> float:
-    table = Table("over HTTP, ms", "p95", "bare query", "nothing but HTTP", "ratio", "list")
+    table = Table("ms over HTTP", "p95", "bare", "ratio", "list", title="")
     table.columns[-1].overflow = "fold"
     slowest = 0.0
     headers = {"Authorization": f"Bearer {cloud.api_key}"}
@@ -160,16 +160,10 @@ def _measure(cloud: LocalCloud, connection: psycopg.Connection[Any]) -> float:
         for path, query in (LISTS | FIGURES).items():
             asked, worst = _times(lambda path=path: client.get(path.lstrip("/")).raise_for_status())  # type: ignore[misc]
             bare, _worst = _times(lambda query=query: connection.execute(query.encode()).fetchall())  # type: ignore[misc]
-            shown = [
-                f"{asked:.1f}",
-                f"{worst:.1f}",
-                f"{bare:.2f}",
-                f"{floor:.1f}",
-                f"{asked / bare:.1f}",
-                path,
-            ]
+            shown = [f"{asked:.1f}", f"{worst:.1f}", f"{bare:.2f}", f"{asked / bare:.1f}", path]
             table.add_row(*shown)
             slowest = max(slowest, asked if path in LISTS else 0.0)
+    table.title = f"an answer without a query takes {floor:.1f} ms"
     out.print(table)
     return slowest
 
