@@ -31,6 +31,7 @@ _TIMES = 30
 _LIMIT_MS = 50.0
 _COLUMNS = "job_id, job_type, status, left(error, 300), attempt, max_attempts, created_at, completed_at"
 _NEWEST = "ORDER BY created_at DESC LIMIT 51"
+_GROUPED = "ORDER BY created_at DESC LIMIT 2000"  # what is grouped
 _FROM = f"SELECT {_COLUMNS} FROM job_executions"
 
 _BATCHES = "SELECT id, total, remaining, then_job_id, created_at FROM job_batches"
@@ -53,10 +54,10 @@ LISTS = {
     "/v1/jobs?organizationId=60&type=crm-match": f"{_FROM} WHERE organization_id = 60 AND job_type = 'crm-match' {_NEWEST}",
     "/v1/jobs?idempotencyKey=k50": f"{_FROM} WHERE idempotency_key = 'k50' {_NEWEST}",
     "/v1/jobs?scheduleId=s3": f"{_FROM} WHERE schedule_id = 's3' {_NEWEST}",
-    "/v1/jobs?error=nothing+says+so": f"{_FROM} WHERE status = 'failed' {_NEWEST}",
-    "/v1/jobs?error=luck+4": f"{_FROM} WHERE status = 'failed' {_NEWEST}",
+    "/v1/jobs?error=nothing+says+so": f"{_FROM} WHERE status = 'failed' AND error ILIKE '%nothing says so%' {_NEWEST}",
+    "/v1/jobs?error=luck+4": f"{_FROM} WHERE status = 'failed' AND error ILIKE '%luck 4%' {_NEWEST}",
     "/v1/jobs?userId=78&status=cancelled": f"{_FROM} WHERE user_id = 78 AND status = 'cancelled' {_NEWEST}",
-    "/v1/dead-letters": f"{_FROM} WHERE status = 'failed' {_NEWEST}",
+    "/v1/dead-letters": f"{_FROM} WHERE status = 'failed' {_GROUPED}",
     "/v1/jobs?organizationId=60&idempotencyKey=daily": f"{_FROM} WHERE organization_id = 60 AND idempotency_key = 'daily' {_NEWEST}",
     "/v1/jobs?createdAfter=2020-01-01T00:00:00Z&status=completed": f"{_FROM} WHERE status = 'completed' {_NEWEST}",
     f"/v1/jobs?parentJobId={_PARENT}": f"{_FROM} WHERE parent_job_id = '{_PARENT}' {_NEWEST}",
@@ -65,7 +66,7 @@ LISTS = {
     f"/v1/jobs?cursor={_MIDDLE}": f"{_FROM} WHERE created_at < '{_MIDDLE_AT.isoformat()}' {_NEWEST}",
     f"/v1/jobs?status=failed&cursor={_MIDDLE}": f"{_FROM} WHERE status = 'failed' AND created_at < '{_MIDDLE_AT.isoformat()}' {_NEWEST}",
     f"/v1/jobs/{_PARENT}": f"SELECT * FROM job_executions WHERE job_id = '{_PARENT}'",
-    "/v1/dead-letters?organizationId=60": f"{_FROM} WHERE organization_id = 60 AND status = 'failed' {_NEWEST}",
+    "/v1/dead-letters?organizationId=60": f"{_FROM} WHERE organization_id = 60 AND status = 'failed' {_GROUPED}",
     "/v1/batches": f"{_BATCHES} {_NEWEST_BATCHES}",
     "/v1/batches?organizationId=60": f"{_BATCHES} WHERE (then_job ->> 'organization_id')::bigint = 60 {_NEWEST_BATCHES}",
     "/v1/actions": f"{_ACTIONS} ORDER BY id DESC LIMIT 51",

@@ -21,14 +21,6 @@ from tests.integration.test_executions import put
 PAGES = ("/", "/jobs", "/dead-letters", "/schedules", "/batches", "/activity")
 
 
-@pytest.fixture
-def browser(keys: Keys) -> Browser:
-    """Signed in as one who may do everything."""
-    opened = Browser()
-    assert opened.sign_in(keys.ops.key).status == 200
-    return opened
-
-
 def status_of(connection: Connection, job_id: object) -> str:
     row = connection.execute("SELECT status FROM job_executions WHERE job_id = %s", [job_id]).fetchone() or {}
     return str(row["status"])
