@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from functions.jobs_api.shapes import Job
 from shared.registry import JobType
@@ -33,6 +33,6 @@ def _logs(region: str, parameter: str, job_type: JobType) -> str:
 
 def _message(qstash_url: str, message_id: str) -> dict[str, str]:
     """The local QStash has a page of each message; in Upstash's console the id, which the page shows, is looked for."""
-    if qstash_url.endswith(".upstash.io"):
+    if (urlsplit(qstash_url).hostname or "").endswith(".upstash.io"):
         return {"QStash's console": _CONSOLE}
     return {"Message at QStash": f"{qstash_url}/messages/{quote(message_id, safe='')}"}
