@@ -63,8 +63,11 @@ def test_so_has_what_a_handler_enqueues_and_nothing_that_comes_after(
 def test_a_batchs_completion_has_the_parent_that_its_members_have(
     accept: Accept, connection: Connection
 ) -> None:
+    def run(_job: Job[Note]) -> None:
+        enqueue_batch([Note(text="a"), Note(text="b")], then=Note(text="all"))
+
     job = accept(Note(text="first"))
-    deliver(lambda _job: enqueue_batch([Note(text="a"), Note(text="b")], then=Note(text="all")) and None, job)
+    assert deliver(run, job) == 200
     connection.execute(
         "UPDATE job_executions SET status = 'cancelled', completed_at = now() WHERE batch_id IS NOT NULL"
     )
@@ -111,9 +114,11 @@ def test_a_replayed_job_keeps_its_parent(accept: Accept, connection: Connection,
 def test_a_key_that_is_taken_leaves_the_job_with_its_first_parent(
     accept: Accept, connection: Connection
 ) -> None:
+    def run(_job: Job[Note]) -> None:
+        enqueue(Note(text="same"), idempotency_key="k")
+
     jobs = [accept(Note(text="one")), accept(Note(text="two"))]
-    for job in jobs:
-        deliver(lambda _job: enqueue(Note(text="same"), idempotency_key="k") and None, job)
+    assert [deliver(run, job) for job in jobs] == [200, 200]
     assert parents(connection)["same"] == jobs[0].job_id
 
 

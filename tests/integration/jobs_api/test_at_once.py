@@ -20,6 +20,7 @@ from shared import database
 from shared.database import Connection
 from shared.errors import JobNotEnded, PosthasteError
 from tests.integration.jobs_api.browser import Browser
+from tests.integration.jobs_api.client import Answer
 from tests.integration.jobs_api.conftest import Keys
 from tests.integration.jobs_api.rows import failed
 
@@ -96,12 +97,13 @@ def test_a_thaw_onto_a_dead_socket_is_not_noticed(
     keys: Keys, browser: Browser, connection: Connection
 ) -> None:
     job_id = failed(connection)
-    for act in (
+    acts: list[Callable[[], Answer]] = [
         lambda: keys.ops.get("/v1/jobs"),
         lambda: browser.open(f"/jobs/{job_id}"),
         lambda: keys.ops.get("/v1/statistics"),
         lambda: keys.ops.post(f"/v1/jobs/{job_id}/retry", {}),
-    ):
+    ]
+    for act in acts:
         connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
             "AND pid <> pg_backend_pid()"
