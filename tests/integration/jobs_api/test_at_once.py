@@ -22,7 +22,7 @@ from shared.errors import JobNotEnded, PosthasteError
 from tests.integration.jobs_api.browser import Browser
 from tests.integration.jobs_api.client import Answer
 from tests.integration.jobs_api.conftest import Keys
-from tests.integration.jobs_api.rows import failed
+from tests.integration.jobs_api.rows import batch, failed
 
 # --- two at once ---------------------------------------------------------------------------------------------
 
@@ -88,6 +88,17 @@ def test_of_two_corrections_one_counts_and_the_other_is_told(
     assert row == {"payload": {"listingId": won, "agentId": 1}, "run": 2}
     outcomes = [each["outcome"].partition(":")[0] for each in keys.ops.get("/v1/actions").json["actions"]]
     assert sorted(outcomes) == ["done", "refused"]
+
+
+def test_a_batchs_last_members_cancelled_at_once_set_off_its_completion(
+    keys: Keys, qstash: QStashServer, connection: Connection
+) -> None:
+    batch_id = batch(connection, members=3)
+    done = keys.ops.post("/v1/jobs/cancel", {"filter": {"batchId": str(batch_id)}})
+    assert (done.status, len(done.json["jobIds"])) == (200, 3)
+    shown = keys.ops.get(f"/v1/batches/{batch_id}").json
+    assert (shown["remaining"], shown["firedAt"] is None) == (0, False)
+    assert keys.ops.get(f"/v1/jobs/{shown['thenJobId']}").json["completesBatch"] == str(batch_id)
 
 
 # --- Postgres ------------------------------------------------------------------------------------------------
