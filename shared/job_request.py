@@ -20,7 +20,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticSerializationError
 
-from shared import publishing, sealing
+from shared import lineage, publishing, sealing
 from shared.envelope import Envelope, Payload, new_job_id, problems
 from shared.errors import InvalidJob
 from shared.registry import JobConfig, JobType, get_job_config, is_sensitive
@@ -176,6 +176,7 @@ def _new_job(request: JobRequest, settings: DispatcherSettings) -> tuple[NewJob,
         delay=None if options.delay is None else options.delay.total_seconds(),
         payload_key=stored.payload_key,
         by_reference=stored.by_reference,
+        parent_job_id=lineage.parent(),
     )
     return job, _size(text)
 

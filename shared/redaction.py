@@ -13,7 +13,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from shared.columns import REDACTED
+from shared.columns import OMITTED, REDACTED
 from shared.errors import UnknownJobType
 from shared.registry import get_job_config
 
@@ -40,6 +40,18 @@ def redacted(job_type: str, payload: Any) -> Any:
 def restored(job_type: str, edited: Any, stored: Any) -> Any:
     """An edited payload, with what is still redacted in it as it is stored."""
     return _with(edited, stored, _marked_of(job_type))
+
+
+def left_out(payload: Any, place: str = "") -> Iterator[str]:
+    """Where a payload holds what lists and pages show in place of a value: as a value it must not be stored."""
+    if payload in (REDACTED, OMITTED):
+        yield place or "payload"
+    elif isinstance(payload, dict):
+        for name, each in payload.items():
+            yield from left_out(each, f"{place}.{name}" if place else str(name))
+    elif isinstance(payload, list):
+        for position, each in enumerate(payload):
+            yield from left_out(each, f"{place}[{position}]")
 
 
 def _marked_of(job_type: str) -> Tree:

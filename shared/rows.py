@@ -36,6 +36,7 @@ class NewJob:
     delay: float | None = None
     payload_key: str | None = None
     by_reference: bool = False
+    parent_job_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +199,7 @@ class Execution:
     organization_id: int | None
     idempotency_key: str | None
     schedule_id: str | None
+    parent_job_id: UUID | None
     run: int
     attempt: int
     max_attempts: int

@@ -94,4 +94,11 @@ TABLES = (
     ),
     _by_age("email_deliveries", "queued_at"),
     _by_age("activity_logs", "occurred_at", has_organization=True),
+    Table(
+        "api_actions",  # who did what over the HTTP API
+        sql.Identifier("api_actions"),
+        sql.SQL("old.at < {}").format(_SINCE),
+        "at",
+        "activity_logs",
+    ),
 )

@@ -28,9 +28,11 @@ from shared.errors import (
 from shared.job_request import JobOptions
 from shared.observability import logger
 
+_LONGEST_MESSAGE, _MOST_PROBLEMS = 4_000, 50  # a body may hold a million fields at fault
+
 
 class Refused(Exception):
-    """The request is answered with this status; `problems` are (field, what is wrong) pairs."""
+    """The request is answered with this status; `problems` are (field, what is wrong) pairs, the first fifty."""
 
     def __init__(
         self,
@@ -41,7 +43,11 @@ class Refused(Exception):
         retry_after: int | None = None,
         allow: str | None = None,
     ) -> None:
-        self.status, self.message, self.problems = status, message, tuple(problems)
+        self.status, self.message, self.problems = (
+            status,
+            message[:_LONGEST_MESSAGE],
+            tuple(problems[:_MOST_PROBLEMS]),
+        )
         self.retry_after, self.allow = retry_after, allow
         super().__init__(message)
 
@@ -94,6 +100,13 @@ def refusal(error: Exception) -> Refused | None:  # noqa: PLR0911  # a table of 
         ):
             logger.error("cannot be done now", extra={"reason": str(error)})
             return Refused(503, _words_for_later(error), retry_after=_RETRY_SECONDS)
+        case (
+            psycopg.OperationalError()
+            | psycopg.errors.ReadOnlySqlTransaction()
+            | psycopg.errors.InsufficientPrivilege()
+        ):
+            logger.error("Postgres cannot do it now", extra={"reason": str(error)})
+            return Refused(503, "Postgres cannot do this now: try again", retry_after=_RETRY_SECONDS)
         case psycopg.DataError():
             return Refused(400, "Postgres cannot hold one of the values")
         case psycopg.errors.UndefinedTable() | psycopg.errors.UndefinedColumn():

@@ -7,6 +7,7 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 
+from functions.jobs_api.access.actions import require_write
 from functions.jobs_api.access.callers import acting_as
 from functions.jobs_api.access.requests import caller_of_key, method_of, path_of, readable
 from functions.jobs_api.api.app import is_api, render
@@ -51,7 +52,7 @@ def _answer(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
 def _answer_api(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     caller = caller_of_key(event, required=path_of(event) not in _OPEN)
     if method_of(event) not in _READING and caller is not None:
-        caller.require_write()
+        require_write(caller, event)
     with acting_as(caller):
         return app.resolve(readable(event), context)
 

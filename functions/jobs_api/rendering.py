@@ -19,6 +19,7 @@ from functions.jobs_api.files import version
 
 here: ContextVar[str] = ContextVar("here", default="/")
 _HTML = "text/html; charset=utf-8"
+_LONGEST_PRETTY = 512 * 1024  # characters
 _SPANS = ((86_400 * 2, 86_400, "d"), (7_200, 3_600, "h"), (120, 60, "min"), (0, 1, "s"))
 
 
@@ -88,8 +89,14 @@ def clock(moment: datetime | None) -> str:
 
 
 def pretty(value: Any) -> str:
-    """JSON as a person reads it."""
-    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    """JSON as a person reads it. What is nested so deeply that it would be mostly blanks is left in one line."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    return text if len(text) <= _LONGEST_PRETTY else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def compact(value: Any) -> str:
+    """A text as it is, and other values as JSON in one line."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def thousands(number: int) -> str:
@@ -113,6 +120,7 @@ def _environment() -> Environment:
         "ago": ago,
         "clock": clock,
         "pretty": pretty,
+        "compact": compact,
         "thousands": thousands,
     }
     return made

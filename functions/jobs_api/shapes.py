@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
+from aws_lambda_powertools.event_handler.openapi.params import Query
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 from pydantic.alias_generators import to_camel
 
@@ -35,20 +36,27 @@ Text = Annotated[str, AfterValidator(_storable)]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=255), AfterValidator(_storable)]
 Moment = Annotated[AwareDatetime, AfterValidator(_in_range)]
 Id = Annotated[int, Field(ge=1, lt=2**63)]
+OfOrganization = Annotated[
+    Id | None, Query(alias="organizationId", description="Of this organization alone.")
+]
 
 
 class Wire(BaseModel):
     """A model of this API."""
 
     model_config = ConfigDict(
-        alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, serialize_by_alias=True
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        serialize_by_alias=True,
+        hide_input_in_errors=True,
     )
 
 
 class Asked(Wire):
     """What a caller sends: an unknown field is an error."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid")
 
 
 # --- asked ----------------------------------------------------------------------------------------------------
@@ -74,6 +82,7 @@ class Filters(Asked):
     idempotency_key: Word | None = Field(None, description="The key that the job was enqueued with.")
     schedule_id: Word | None = Field(None, description="The schedule whose run the job is.")
     batch_id: UUID | None = Field(None, description="The batch that the job is a member of.")
+    parent_job_id: UUID | None = Field(None, description="The job that enqueued it while it ran.")
 
     @property
     def given(self) -> dict[str, Any]:
@@ -187,6 +196,16 @@ class AttemptError(Wire):
     traceback: str | None = None
 
 
+class JobReference(Wire):
+    """Another job of the same chain."""
+
+    job_id: UUID
+    type: str
+    status: Status
+    batch_id: UUID | None
+    created_at: datetime
+
+
 class Job(JobSummary):
     """A job whole. What is sensitive shows as `{"redacted": "sensitive"}`, what is too large as `{"omitted": …}`."""
 
@@ -194,7 +213,7 @@ class Job(JobSummary):
     payload: JsonValue
     result: JsonValue
     progress: JsonValue
-    errors: list[AttemptError] = Field(description="Of all runs, oldest first; the latest 50.")
+    errors: list[AttemptError] = Field(description="Of all runs, oldest first; the latest 50 at most.")
     error_count: int
     retry_count: int
     publication: int
@@ -204,7 +223,12 @@ class Job(JobSummary):
     qstash_message_id: str | None
     dlq_id: str | None
     endpoint: str | None
-    completes_batch: UUID | None
+    completes_batch: UUID | None = Field(description="The batch whose end set the job off.")
+    parent: JobReference | None = Field(
+        description="The job that enqueued it, while it ran or as one of its next jobs; null also where that is gone."
+    )
+    children: list[JobReference] = Field(description="The first jobs that it enqueued itself.")
+    more_children: bool = Field(description="There are more: list jobs by `parentJobId`.")
     sensitive: bool
 
 

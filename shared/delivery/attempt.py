@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 
 import psycopg
 
-from shared import answers, database, reporting
+from shared import answers, database, lineage, reporting
 from shared.alarm import Alarm
 from shared.answers import Answer
 from shared.delivery.claiming import answer_standing, claim, find_own_claim, insert_scheduled
@@ -47,6 +47,7 @@ class Attempt(Generic[P]):
 
     def deliver(self) -> Answer:
         """Do all of it and say what to answer. Never raises for anything that a job or its surroundings can do."""
+        outer = lineage.parent()  # of a job run inline by another
         try:
             self._state.alarm.start()
             return self._claim_and_run()
@@ -65,6 +66,7 @@ class Attempt(Generic[P]):
             return answers.not_now("Postgres refused")
         finally:
             self._state.alarm.stop()
+            lineage.enter(outer)
             if self._state.job is not None:
                 self._state.job.end()
 
@@ -90,6 +92,7 @@ class Attempt(Generic[P]):
         if claimed.status == "failed":
             return report(state, "failed", None, claimed.error)
         reporting.received(claimed)
+        lineage.enter(claimed.job_id)
         return self._finish(run(state, claimed))
 
     def _finish(self, outcome: Outcome | Failure | SecretUnavailable) -> Answer:

@@ -113,5 +113,6 @@ def _member(*, job_id: UUID, result: str | None, result_key: str | None, **rest:
 def _json_ready(job: NewJob) -> dict[str, Any]:
     values = {field.name: getattr(job, field.name) for field in fields(job)}
     not_before = None if job.not_before is None else job.not_before.isoformat()
-    batch_id = None if job.batch_id is None else str(job.batch_id)
-    return values | {"job_id": str(job.job_id), "batch_id": batch_id, "not_before": not_before}
+    names = ("job_id", "batch_id", "parent_job_id")
+    ids = {name: None if values[name] is None else str(values[name]) for name in names}
+    return values | ids | {"not_before": not_before}

@@ -15,6 +15,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row
 
+from functions.jobs_api.access import limits
 from infra.local.background import Background
 from infra.local.console import fail, out
 from infra.local.postgres import EmbeddedPostgres
@@ -22,8 +23,8 @@ from infra.local.qstash import QStashServer
 from infra.migrations import migrate
 from infra.payload_keys import new_entry
 from shared.registry import JobType
-from tests.fuzz_api.requests import send_many
-from tests.fuzz_api.stage import others, set_up
+from tests.fuzz_api.requests import World, send_many
+from tests.fuzz_api.stage import operator, others, set_up
 
 _NAMES = (*(each.value for each in JobType), "record-failure")
 
@@ -35,6 +36,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=int(time.time()))
     asked = parser.parse_args()
     logging.disable(logging.CRITICAL)
+    limits.FAILED_ATTEMPTS = limits.ACTIONS = 10**9  # what is refused for its number alone finds nothing
     qstash = QStashServer(port=0)
     with tempfile.TemporaryDirectory() as folder, Background() as background:
         postgres = EmbeddedPostgres(Path(folder) / "postgres")
@@ -65,13 +67,16 @@ def _run(server_url: str, qstash: QStashServer, requests: int, seed: int) -> int
         before = others(connection)
         started = time.monotonic()
         try:
-            send_many(world, requests, seed)
+            send_many(world, requests * 4 // 5, seed)
             assert others(connection) == before, "something of another organization has changed"
+            by_operator = World({"ops": operator()}, world.ids, world.bound, world.answers)
+            send_many(by_operator, requests - world.sent, seed + 500)
         except AssertionError as error:
             return fail(f"seed {seed}: {error}")
-    total = sum(world.answers.values())
     answers = ", ".join(f"{status}: {times}" for status, times in sorted(world.answers.items()))
-    out.print(f"✓ {total} requests (seed {seed}) in {time.monotonic() - started:.0f} s, answered {answers}")
+    out.print(
+        f"✓ {world.sent} requests (seed {seed}) in {time.monotonic() - started:.0f} s, answered {answers}"
+    )
     return 0
 
 

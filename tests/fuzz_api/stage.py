@@ -24,6 +24,7 @@ def set_up(connection: Connection) -> World:
     keys = {
         "bound": new_key("acme", "write", OWN),
         "reader": new_key("acme-reader", "read", OWN),
+        "watcher": new_key("watcher", "read"),
         "wrong": ("ph_wrong", ""),
     }
     os.environ["API_KEYS"] = ",".join(entry for _key, entry in keys.values() if entry)
@@ -34,6 +35,13 @@ def set_up(connection: Connection) -> World:
         f"{name}{number}": clients[name] for name in clients for number in range(5 if name == "bound" else 1)
     }
     return World(weighted, _ids(connection), bound)
+
+
+def operator() -> Client:
+    """One who may do everything, of everybody's."""
+    key, entry = new_key("ops")
+    os.environ["API_KEYS"] += f",{entry}"
+    return Client(key)
 
 
 def _ids(connection: Connection) -> dict[str, list[str]]:

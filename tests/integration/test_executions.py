@@ -281,7 +281,7 @@ def test_a_job_is_found_whole_by_its_id(connection: Connection) -> None:
     columns: dict[str, Any] = {
         "job_type": "send-email", "status": "failed", "payload": {"to": "ü"}, "result": [1, None], "error": "no luck",
         "errors": [{"attempt": 1}], "progress": {"done": 1}, "user_id": 2**63 - 1, "organization_id": 2,
-        "idempotency_key": "k", "schedule_id": "daily", "run": 2, "attempt": 3, "max_attempts": 4, "publication": 5,
+        "idempotency_key": "k", "schedule_id": "daily", "parent_job_id": uuid.UUID(int=7), "run": 2, "attempt": 3, "max_attempts": 4, "publication": 5,
         "not_before": NOW, "published_at": NOW, "qstash_message_id": "msg_1", "dlq_id": "1-0", "started_at": NOW,
         "completed_at": NOW, "created_at": NOW, "updated_at": NOW,
     }  # fmt: skip

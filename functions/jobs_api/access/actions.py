@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,13 +12,14 @@ from psycopg.types.json import Jsonb
 
 from functions.jobs_api.access.callers import Caller, current
 from functions.jobs_api.access.limits import count_action
-from functions.jobs_api.errors import refusal
+from functions.jobs_api.access.requests import method_of, path_of
+from functions.jobs_api.errors import Refused, refusal
 from functions.jobs_api.sql import statement
 from shared import database
 from shared.errors import DatabaseUnavailable
 from shared.observability import logger
 
-_LONGEST_OUTCOME = 500  # characters
+_LONGEST_OUTCOME, _LONGEST_REQUEST = 500, 200  # characters
 
 
 @dataclass(slots=True)
@@ -27,6 +28,18 @@ class Action:
 
     target: str | None = None
     details: dict[str, Any] = field(default_factory=dict)
+
+
+def require_write(caller: Caller, event: Mapping[str, Any]) -> None:
+    """Raise Refused unless the caller may act; that it tried is noted."""
+    try:
+        caller.require_write()
+    except Refused as refused:
+        count_action(caller.key.name)
+        request = f"{method_of(event)} {path_of(event)}"[:_LONGEST_REQUEST]
+        tried = note(caller, "try to act", details={"request": _storable(request)})
+        end(tried, Action(), f"refused: {refused.message}")
+        raise
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from datetime import datetime, timedelta
+from ipaddress import ip_address, ip_network
 
 from functions.jobs_api.errors import Refused
 from functions.jobs_api.sql import statement
@@ -24,12 +25,13 @@ _reads: dict[str, tuple[int, int]] = {}
 
 def count_failed_attempt(source_ip: str) -> None:
     """Count a request whose key is none of ours. Raises Refused from the twenty-first of a minute on."""
-    if time.time() < _refused_until.get(source_ip, 0.0):  # a flood must not become one of Postgres
+    address = _counted_as(source_ip)
+    if time.time() < _refused_until.get(address, 0.0):  # a flood must not become one of Postgres
         raise _too_often("without a valid key", FAILED_ATTEMPTS)
-    if _count(f"failed attempts of {source_ip}") > FAILED_ATTEMPTS:
+    if _count(f"failed attempts of {address}") > FAILED_ATTEMPTS:
         if len(_refused_until) > 10_000:
             _refused_until.clear()
-        _refused_until[source_ip] = (time.time() // _MINUTE + 1) * _MINUTE
+        _refused_until[address] = (time.time() // _MINUTE + 1) * _MINUTE
         raise _too_often("without a valid key", FAILED_ATTEMPTS)
 
 
@@ -53,6 +55,15 @@ def forget() -> None:
     """Start counting anew in this process."""
     _refused_until.clear()
     _reads.clear()
+
+
+def _counted_as(source_ip: str) -> str:
+    """An address of version 6 counts as its network: whoever has one has 2^64 of them."""
+    try:
+        address = ip_address(source_ip)
+    except ValueError:
+        return source_ip
+    return source_ip if address.version == 4 else str(ip_network((int(address) >> 64 << 64, 64)))
 
 
 def _count(what: str) -> int:

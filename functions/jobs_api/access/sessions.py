@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Iterable
 
@@ -18,6 +19,7 @@ from shared import database
 SECONDS = 8 * 3600
 COOKIE = "__Host-posthaste"
 _TOKEN_BYTES = 32
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")  # as those bytes are written
 
 
 def begin(key: ApiKey) -> str:
@@ -56,7 +58,7 @@ def token_in(cookies: Iterable[str]) -> str | None:
     """The session's token among a request's cookies."""
     for cookie in cookies:
         name, _, value = cookie.strip().partition("=")
-        if name == COOKIE and value.isascii() and value:
+        if name == COOKIE and _TOKEN.fullmatch(value):
             return value
     return None
 

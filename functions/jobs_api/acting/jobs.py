@@ -14,10 +14,9 @@ from functions.jobs_api.errors import Refused
 from functions.jobs_api.reading.details import Owner, owner_of
 from functions.jobs_api.shapes import EnqueueRequest
 from shared import database, dispatcher, executions
-from shared.columns import REDACTED
 from shared.envelope import Payload, problems
 from shared.errors import InvalidJob
-from shared.redaction import restored
+from shared.redaction import left_out, restored
 from shared.registry import get_job_config, is_sensitive
 
 _OPTIONS = {"type", "payload", "organization_id"}
@@ -56,6 +55,11 @@ def retry(caller: Caller, job_id: UUID, edited: dict[str, Any] | None = None) ->
 def payload_of(job_type: str, given: dict[str, Any]) -> Payload:
     """The payload as Python would make it. Raises InvalidJob with the same words."""
     model = get_job_config(job_type).payload
+    if places := list(left_out(given)):
+        raise InvalidJob(
+            model.__name__,
+            [(place, "stands for a value that is not shown: write the value") for place in places],
+        )
     try:
         return model.model_validate_json(json.dumps(given))
     except ValidationError as error:
@@ -66,7 +70,7 @@ def payload_of(job_type: str, given: dict[str, Any]) -> Payload:
 def _corrected(caller: Caller, job_id: UUID, owner: Owner, edited: dict[str, Any]) -> Payload:
     """The corrected payload; what is still redacted in it is what the job has."""
     _require_within(caller, owner.job_type)
-    if is_sensitive(owner.job_type) or edited == REDACTED:
+    if is_sensitive(owner.job_type):
         return payload_of(owner.job_type, edited)
     found = database.run(lambda kept: executions.find(kept, job_id))
     stored = {} if found is None else found.payload

@@ -10,7 +10,7 @@ from aws_lambda_powertools.event_handler.router import LambdaFunctionUrlRouter
 
 from functions.jobs_api.access.callers import current
 from functions.jobs_api.reading import batches, listing
-from functions.jobs_api.shapes import Batch, BatchPage, Filters, JobPage, Status
+from functions.jobs_api.shapes import Batch, BatchPage, Filters, JobPage, OfOrganization, Status
 
 router = LambdaFunctionUrlRouter()  # type: ignore[no-untyped-call]
 BatchId = Annotated[UUID, Path(description="The batch's id.")]
@@ -20,9 +20,10 @@ BatchId = Annotated[UUID, Path(description="The batch's id.")]
 def get_batches(
     limit: Annotated[int, Query(ge=1, le=batches.MOST)] = batches.LIMIT,
     before: Annotated[UUID | None, Query(description="What the page before answered as `next`.")] = None,
+    organization_id: OfOrganization = None,
 ) -> BatchPage:
     """List batches, newest first."""
-    return batches.list_batches(current(), limit, before)
+    return batches.list_batches(current(), limit, before, organization_id)
 
 
 @router.get("/v1/batches/<batch_id>", tags=["Batches"])

@@ -17,6 +17,7 @@ from functions.jobs_api.shapes import (
     DeadLetterGroups,
     Health,
     Id,
+    OfOrganization,
     Statistics,
     TypeDescription,
     Types,
@@ -27,9 +28,6 @@ from shared.registry import REGISTRY
 router = LambdaFunctionUrlRouter()  # type: ignore[no-untyped-call]
 Window = Annotated[
     int, Query(ge=60, le=figures.LONGEST_WINDOW, description="Seconds, of jobs accepted within them.")
-]
-OfOrganization = Annotated[
-    Id | None, Query(alias="organizationId", description="Of this organization alone.")
 ]
 
 

@@ -37,7 +37,7 @@
       width, height: 220, legend: { show: false }, cursor: { y: false, points: { size: 6 } },
       scales: { y: { range: (_chart, _low, high) => [0, Math.max(high, 4) * 1.08] } },
       tzDate: (moment) => uPlot.tzDate(new Date(moment * 1000), "UTC"),
-      axes: [axis({ values: times }), axis({ size: 44, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 1e5, 1e6] })],
+      axes: [axis({ values: times, size: 26 }), axis({ size: 44, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 1e5, 1e6] })],
       series: [{}, ...series],
       hooks: { setCursor: [tell] },
     };
@@ -114,6 +114,8 @@
   document.querySelector("form[data-filters]")?.addEventListener("submit", (event) => {
     for (const field of event.target.elements) { if (field.name && !field.value) { field.disabled = true; } }
   });
+  // Whoever goes back finds the form as it was left.
+  addEventListener("pageshow", () => document.querySelectorAll("form[data-filters] :disabled").forEach((field) => { field.disabled = false; }));
 
   // --- keys ----------------------------------------------------------------------------------------------------
 
@@ -122,7 +124,7 @@
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select")) { return; }
     if (event.key === "/") {
       const field = document.querySelector("form[data-filters] input[name=error]");
-      if (field) { event.preventDefault(); field.focus(); }
+      if (field) { event.preventDefault(); field.focus(); field.select(); }
     } else if (event.key === "g") {
       leader = Date.now();
     } else if (Date.now() - leader < 1500) {

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from pydantic import ValidationError
 
+from functions.jobs_api.errors import Refused
 from functions.jobs_api.shapes import Filters
 
 # In the order of the form.
 NAMES = tuple(field.alias or name for name, field in Filters.model_fields.items())
 _MOMENTS = {"createdAfter", "createdBefore"}
+_ID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,13 @@ class Asked:
     given: Mapping[str, str]
     filters: Filters
     problems: Mapping[str, str]
+
+
+def read_id(text: str, what: str) -> UUID:
+    """An id within an address. Raises Refused for other spellings that a UUID may have: line breaks are among them."""
+    if not _ID.fullmatch(text):
+        raise Refused(404, f"there is no such {what}")
+    return UUID(text)
 
 
 def read_filters(query: Mapping[str, str]) -> Asked:

@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.router import LambdaFunctionUrlRouter
 
 from functions.jobs_api.access.callers import current
-from functions.jobs_api.errors import Refused
+from functions.jobs_api.pages.asked import read_id
 from functions.jobs_api.reading.batches import find_batch, list_batches
 from functions.jobs_api.reading.listing import list_jobs
 from functions.jobs_api.rendering import html
@@ -36,7 +36,4 @@ def get_batch(batch_id: str) -> Response[Any]:
 
 
 def _id(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise Refused(404, "there is no such batch") from None
+    return read_id(text, "batch")

@@ -10,12 +10,14 @@ from urllib.parse import quote
 
 from aws_lambda_powertools.event_handler import Response
 
+from functions.jobs_api.access.actions import require_write
 from functions.jobs_api.access.callers import Caller
 from functions.jobs_api.access.forms import read_form, require_token
 from functions.jobs_api.access.requests import caller_of_session, header, method_of, path_of
 from functions.jobs_api.rendering import here, html, redirect
 
-SIGN_IN = "/sign-in"
+SIGN_IN, SIGN_OUT = "/sign-in", "/sign-out"
+_LONGEST_NEXT = 1_500  # characters, of a header
 _form: ContextVar[Mapping[str, str]] = ContextVar("form")
 
 
@@ -31,8 +33,10 @@ def let_in(event: Mapping[str, Any]) -> tuple[Caller | None, Response[Any] | Non
     caller = None if path.startswith("/assets/") else caller_of_session(event)
     if method_of(event) == "POST":
         form = read_form(event)
-        if caller is not None:
+        if caller is not None and path != SIGN_IN:  # which is open, and may lie in a tab from before
             require_token(caller, form)
+        if caller is not None and path not in {SIGN_IN, SIGN_OUT}:
+            require_write(caller, event)
         _form.set(form)
     if caller is not None or is_open(path):
         return caller, None
@@ -52,4 +56,5 @@ def _turned_away(event: Mapping[str, Any], path: str) -> Response[Any]:
         return html("again.html", status=200)
     query = str(event.get("rawQueryString") or "")
     wanted = path.lstrip("/") + (f"?{query}" if query else "") if method_of(event) == "GET" else ""
-    return redirect(SIGN_IN + (f"?next={quote(wanted, safe='')}" if wanted else ""))
+    following = f"?next={quote(wanted, safe='')}" if wanted else ""
+    return redirect(SIGN_IN + (following if len(following) <= _LONGEST_NEXT else ""))

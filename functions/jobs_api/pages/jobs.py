@@ -12,7 +12,7 @@ from functions.jobs_api.access.callers import current
 from functions.jobs_api.access.requests import check_json
 from functions.jobs_api.acting import jobs as acting
 from functions.jobs_api.errors import Refused, refusal
-from functions.jobs_api.pages.asked import read_filters
+from functions.jobs_api.pages.asked import read_filters, read_id
 from functions.jobs_api.pages.gate import form
 from functions.jobs_api.pages.links import links_of
 from functions.jobs_api.pages.timeline import timeline
@@ -20,6 +20,7 @@ from functions.jobs_api.reading.actions import list_actions
 from functions.jobs_api.reading.details import show_job
 from functions.jobs_api.reading.listing import list_jobs
 from functions.jobs_api.rendering import html, pretty, redirect
+from functions.jobs_api.shapes import Job
 from shared.errors import InvalidJob
 from shared.registry import JobType
 
@@ -31,6 +32,8 @@ _NOTICES = {
     "corrected": "The payload is corrected, and the job runs again.",
 }
 _NOTED = 5
+_OVER = {"completed", "cancelled"}  # a dead letter may be replayed meanwhile
+_ENDED = _OVER | {"failed"}
 
 
 @router.get("/jobs", include_in_schema=False)
@@ -60,29 +63,29 @@ def get_job(job_id: str) -> Response[Any]:
 @router.post("/jobs/<job_id>/cancel", include_in_schema=False)
 def cancel_job(job_id: str) -> Response[Any]:
     """Cancel it, and show it."""
-    acting.cancel(current(), _id(job_id), form().get("reason") or None)
-    return redirect(f"/jobs/{job_id}?done=cancelled")
+    acting.cancel(current(), found := _id(job_id), form().get("reason") or None)
+    return redirect(f"/jobs/{found}?done=cancelled")
 
 
 @router.post("/jobs/<job_id>/retry", include_in_schema=False)
 def retry_job(job_id: str) -> Response[Any]:
     """Run it again, and show it."""
-    acting.retry(current(), _id(job_id))
-    return redirect(f"/jobs/{job_id}?done=retried")
+    acting.retry(current(), found := _id(job_id))
+    return redirect(f"/jobs/{found}?done=retried")
 
 
 @router.post("/jobs/<job_id>/correct", include_in_schema=False)
 def correct_job(job_id: str) -> Response[Any]:
     """Run it again with another payload, or say what is wrong with it beside what was typed."""
-    text = form().get("payload", "")
+    found, text = _id(job_id), form().get("payload", "")
     try:
-        acting.retry(current(), _id(job_id), check_json(text))
+        acting.retry(current(), found, check_json(text))
     except (InvalidJob, Refused) as error:
         known = refusal(error)
         if known is None or known.status != 400:
             raise
-        return _page(_id(job_id), typed=text, wrong=known, status=400)
-    return redirect(f"/jobs/{job_id}?done=corrected")
+        return _page(found, typed=text, wrong=known, status=400)
+    return redirect(f"/jobs/{found}?done=corrected")
 
 
 def _page(job_id: UUID, *, status: int = 200, notice: str | None = None, typed: str | None = None,
@@ -95,6 +98,7 @@ def _page(job_id: UUID, *, status: int = 200, notice: str | None = None, typed: 
         job=job,
         attempts=timeline(job),
         links=links_of(job),
+        may_change=_may_change(job),
         actions=list_actions(caller, target=str(job_id), limit=_NOTED).actions,
         editable=pretty(job.payload) if typed is None else typed,
         notice=notice,
@@ -102,8 +106,10 @@ def _page(job_id: UUID, *, status: int = 200, notice: str | None = None, typed: 
     )
 
 
+def _may_change(job: Job) -> bool:
+    """Whether the page is worth renewing: for its own sake, or for that of the jobs it enqueued."""
+    return job.status not in _OVER or any(child.status not in _ENDED for child in job.children)
+
+
 def _id(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise Refused(404, "there is no such job") from None
+    return read_id(text, "job")

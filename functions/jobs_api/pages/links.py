@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from functions.jobs_api.shapes import Job
 from shared.registry import JobType
 from shared.settings import ApiSettings
 
-_CONSOLE = "https://console.upstash.com/qstash/logs?messageId="
+_CONSOLE = "https://console.upstash.com/qstash"  # Upstash documents no address of a single message
 
 
 def links_of(job: Job) -> dict[str, str]:
@@ -20,7 +20,7 @@ def links_of(job: Job) -> dict[str, str]:
             settings.region, settings.job_endpoints_parameter, JobType(job.type)
         )
     if job.qstash_message_id:
-        found["Message at QStash"] = _message(settings.qstash_url, job.qstash_message_id)
+        found |= _message(settings.qstash_url, job.qstash_message_id)
     return found
 
 
@@ -31,7 +31,8 @@ def _logs(region: str, parameter: str, job_type: JobType) -> str:
     return f"https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}#logsV2:log-groups$3FlogGroupNameFilter$3D{query}"
 
 
-def _message(qstash_url: str, message_id: str) -> str:
-    if qstash_url.endswith(".upstash.io"):
-        return _CONSOLE + quote(message_id, safe="")
-    return f"{qstash_url}/messages/{quote(message_id, safe='')}"  # the local QStash's own pages
+def _message(qstash_url: str, message_id: str) -> dict[str, str]:
+    """The local QStash has a page of each message; in Upstash's console the id, which the page shows, is looked for."""
+    if (urlsplit(qstash_url).hostname or "").endswith(".upstash.io"):
+        return {"QStash's console": _CONSOLE}
+    return {"Message at QStash": f"{qstash_url}/messages/{quote(message_id, safe='')}"}

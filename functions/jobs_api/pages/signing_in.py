@@ -20,7 +20,9 @@ from shared.observability import logger
 
 router = LambdaFunctionUrlRouter()  # type: ignore[no-untyped-call]
 # One of our own pages: never another site, whatever it begins with.
-_NEXT = re.compile(r"(jobs|dead-letters|schedules|batches|activity|bulk)?(/[\w-]+)*(\?[\w.~%&=+:-]*)?")
+_NEXT = re.compile(
+    r"(jobs|dead-letters|schedules|batches|activity|bulk)?(/[\w-]+)*(\?[\w.~%&=+:-]*)?", re.ASCII
+)
 
 
 @router.get("/sign-in", include_in_schema=False)
@@ -47,6 +49,8 @@ def sign_in() -> Response[Any]:
     caller = Caller(key, "dashboard", source_ip(event))
     count_action(key.name)
     action_id = note(caller, "sign in")
+    if earlier := sessions.token_in(event.get("cookies") or ()):
+        sessions.end(earlier)
     token = sessions.begin(key)
     end(action_id, Action(), "done")
     return redirect(f"/{following}", sessions.cookie(token))

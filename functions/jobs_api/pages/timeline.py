@@ -1,11 +1,13 @@
-"""A job's life as a line of moments, oldest first."""
+"""A job's life as a line of moments, oldest first: what put it there, its attempts, and what it put there."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from uuid import UUID
 
-from functions.jobs_api.shapes import AttemptError, Job
+from functions.jobs_api.shapes import AttemptError, Job, JobReference
 
 _ENDED = {"completed": "completed", "cancelled": "was cancelled", "failed": "failed for good"}
 
@@ -19,25 +21,34 @@ class Moment:
     at: datetime | None
     seconds: float | None = None
     error: AttemptError | None = None
+    parent: JobReference | None = None
+    batch: UUID | None = None
+    children: Sequence[JobReference] = ()
 
 
 def timeline(job: Job) -> list[Moment]:
-    """Accepted, each attempt that failed, the one that runs or the end; spans are to the moment before."""
-    moments = [Moment("pending", "Accepted", job.created_at)]
+    """Accepted, each attempt that failed, the one that runs or the end, the next jobs; spans are to the moment before."""
+    moments = [Moment("pending", "Accepted", job.created_at, parent=job.parent, batch=job.completes_batch)]
     moments += [_failed(error) for error in job.errors]
+    return [*_spaced(moments + list(_now(job))), *_next(job)]
+
+
+def _now(job: Job) -> Iterator[Moment]:
+    """How the job stands, where no error says so."""
     if job.status == "processing":
-        moments.append(Moment("processing", f"Attempt {job.attempt} runs", job.started_at))
+        yield Moment("processing", f"Attempt {job.attempt} runs", job.started_at)
     elif job.status == "completed":
         took = _seconds(job.started_at, job.completed_at)
-        return [
-            *_spaced(moments),
-            Moment("completed", f"Attempt {job.attempt} completed", job.completed_at, took),
-        ]
+        yield Moment("completed", f"Attempt {job.attempt} completed", job.completed_at, took)
     elif job.status in _ENDED and (job.status == "cancelled" or not job.errors):
-        moments.append(Moment(job.status, f"It {_ENDED[job.status]}", job.completed_at))
+        yield Moment(job.status, f"It {_ENDED[job.status]}", job.completed_at)
     elif job.status in {"pending", "retrying"}:
-        moments.append(Moment(job.status, "Waits for its next attempt", job.not_before or job.updated_at))
-    return _spaced(moments)
+        yield Moment(job.status, "Waits for its next attempt", job.not_before or job.updated_at)
+
+
+def _next(job: Job) -> Iterator[Moment]:
+    if job.children:
+        yield Moment("next", "Then", job.children[0].created_at, children=job.children)
 
 
 def _failed(error: AttemptError) -> Moment:
@@ -46,12 +57,10 @@ def _failed(error: AttemptError) -> Moment:
     return Moment("failed", what, error.at, error=error)
 
 
-def _spaced(moments: list[Moment]) -> list[Moment]:
+def _spaced(moments: list[Moment]) -> Iterator[Moment]:
     before = [None, *(moment.at for moment in moments)]
-    return [
-        Moment(moment.kind, moment.title, moment.at, _seconds(earlier, moment.at), moment.error)
-        for earlier, moment in zip(before, moments, strict=False)
-    ]
+    for earlier, moment in zip(before, moments, strict=False):
+        yield replace(moment, seconds=moment.seconds or _seconds(earlier, moment.at))
 
 
 def _seconds(begin: datetime | None, end: datetime | None) -> float | None:

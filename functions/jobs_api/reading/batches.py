@@ -16,17 +16,13 @@ from functions.jobs_api.sql import statement
 from shared import database
 
 LIMIT, MOST = 50, 200
-_SCAN = 2_000
 
 
-def list_batches(caller: Caller, limit: int = LIMIT, before: UUID | None = None) -> BatchPage:
+def list_batches(
+    caller: Caller, limit: int = LIMIT, before: UUID | None = None, organization_id: int | None = None
+) -> BatchPage:
     """A page of batches, newest first; `before` is the last one's id of the page before."""
-    values = {
-        "organization_id": caller.organization_id,
-        "before": before,
-        "limit": limit + 1,
-        "scan": _SCAN if caller.organization_id else limit + 1,
-    }
+    values = {"organization_id": caller.scoped(organization_id), "before": before, "limit": limit + 1}
     rows = database.run(lambda kept: kept.execute(statement("list_batches"), values).fetchall())
     batches = [_shown(row) for row in rows]
     following = str(batches[limit - 1].id) if len(batches) > limit else None

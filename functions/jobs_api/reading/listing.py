@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from functions.jobs_api.access.callers import Caller
+from functions.jobs_api.reading.batches import find_batch
 from functions.jobs_api.reading.cursors import Place, read_cursor, to_cursor
+from functions.jobs_api.reading.details import owner_of
 from functions.jobs_api.shapes import Count, Filters, JobPage, JobSummary
 from functions.jobs_api.sql import statement
 from shared import database
@@ -19,7 +21,17 @@ _SCAN = 5_000  # rows that one page looks at, at most
 _SCAN_ERRORS = 2_000  # where their errors are read
 COUNTED = 10_000
 _ENDED_BADLY = {"failed", "cancelled"}
-_FILTERS = ("type", "status", "user_id", "organization_id", "schedule_id", "batch_id", "error", "error_group")
+_FILTERS = (
+    "type",
+    "status",
+    "user_id",
+    "organization_id",
+    "schedule_id",
+    "batch_id",
+    "parent_job_id",
+    "error",
+    "error_group",
+)
 
 
 class Drive(NamedTuple):
@@ -32,9 +44,15 @@ class Drive(NamedTuple):
 
 # The first that serves what is asked for; each has fewer rows than those after it.
 DRIVES = (
+    # Where an organization is given it drives too: how far a search came must not tell of another's jobs.
+    Drive(
+        lambda asked: asked.idempotency_key is not None and asked.organization_id is not None,
+        ("idempotency_key", "organization_id"),
+        "job_executions_key",
+    ),
     Drive(lambda asked: asked.idempotency_key is not None, ("idempotency_key",), "job_executions_key"),
     Drive(lambda asked: asked.batch_id is not None, ("batch_id",), "job_executions_members"),
-    # Where an organization is given it drives: how far a search came must not tell of another's jobs.
+    Drive(lambda asked: asked.parent_job_id is not None, ("parent_job_id",), "job_executions_children"),
     Drive(
         lambda asked: asked.schedule_id is not None and not asked.organization_id,
         ("schedule_id",),
@@ -65,6 +83,7 @@ DRIVES = (
 _BY = {
     "idempotency_key": "by_key",
     "batch_id": "by_batch",
+    "parent_job_id": "by_parent",
     "schedule_id": "by_schedule",
     "user_id": "by_user",
     "organization_id": "by_organization",
@@ -115,11 +134,24 @@ def count_jobs(caller: Caller, filters: Filters) -> Count:
 
 
 def in_scope(caller: Caller, filters: Filters) -> Filters:
-    """The filters within the caller's organization; who asks for an error means dead letters unless told otherwise."""
+    """The filters within the caller's organization; who asks for an error means dead letters unless told otherwise.
+
+    Raises Refused or JobNotFound for a batch or a parent that the caller does not see.
+    """
+    if caller.organization_id is not None:
+        _require_seen(caller, filters)
     changes: dict[str, Any] = {"organization_id": caller.scoped(filters.organization_id)}
     if filters.status is None and (filters.error or filters.error_group):
         changes["status"] = "failed"
     return filters.model_copy(update=changes)
+
+
+def _require_seen(caller: Caller, filters: Filters) -> None:
+    """What belongs to another's batch or job tells of it, if only how far it was searched."""
+    if filters.batch_id is not None:
+        find_batch(caller, filters.batch_id)
+    if filters.parent_job_id is not None:
+        owner_of(caller, filters.parent_job_id)
 
 
 def drive_of(filters: Filters) -> Drive:

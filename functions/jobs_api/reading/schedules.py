@@ -16,7 +16,7 @@ from shared.settings import DispatcherSettings
 def list_schedules(caller: Caller) -> Schedules:
     """The schedules that the caller sees, by id. Raises PublishFailed if QStash cannot be asked."""
     seen = _seen(caller)
-    values = {"schedule_ids": [kept.id for kept in seen]}
+    values = {"schedule_ids": [kept.id for kept in seen], "organization_id": caller.organization_id}
     rows = database.run(lambda kept: kept.execute(statement("list_schedule_runs"), values).fetchall())
     latest = {row.pop("schedule_id"): row for row in rows}
     return Schedules(schedules=[_shown(kept, latest.get(kept.id)) for kept in seen])

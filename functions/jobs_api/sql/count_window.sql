@@ -6,7 +6,7 @@ SELECT job_type, status, count(*) AS jobs, sum(retry_count)::bigint AS retries, 
     max(seconds) AS longest_duration
 FROM (
     SELECT job_type, status, retry_count, created_at,
-        CASE WHEN status = 'completed' THEN extract(epoch FROM completed_at - started_at)::double precision END AS seconds
+        CASE WHEN status = 'completed' THEN date_part('epoch', completed_at - started_at) END AS seconds
     FROM job_executions
     WHERE created_at >= statement_timestamp() - make_interval(secs => %(window)s)
         AND (%(organization_id)s::bigint IS NULL OR organization_id = %(organization_id)s)

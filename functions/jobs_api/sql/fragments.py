@@ -10,17 +10,21 @@ import json
 
 from shared.columns import OMITTED, REDACTED
 
+# Lambda answers six megabytes at most, and a byte may take five within a page.
 SHOWN_BYTES = 256 * 1024  # of a payload or a result, as JSON
-SHOWN_ERRORS = 50  # of a job's attempts, the latest
+SHOWN_ERRORS, SHOWN_ERROR_BYTES = 50, 512 * 1024  # of a job's attempts, the latest
+SHOWN_CHILDREN = 20  # of the jobs that a job has enqueued, the first
 _SENSITIVE, _TOO_LARGE = (f"'{json.dumps(each)}'::jsonb" for each in (REDACTED, OMITTED))
 
-# An error's first words with its numbers and ids blanked: what differs only in them is the same error.
+# An error's first words with its numbers and ids (letters from a to f beside digits) blanked: what differs only in them
+# is the same error. One plain expression: it is asked of thousands of rows.
 _ERROR_GROUP = (
     "md5(job_type || regexp_replace(split_part(left(error, 200), E'\\n', 1),"
-    " '[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|[0-9]+', '#', 'g'))"
+    " '[0-9a-fA-F-]*[0-9][0-9a-fA-F-]*', '#', 'g'))"
 )
 _DRIVEN = """(%(by_key)s::text IS NULL OR idempotency_key = %(by_key)s)
         AND (%(by_batch)s::uuid IS NULL OR batch_id = %(by_batch)s)
+        AND (%(by_parent)s::uuid IS NULL OR parent_job_id = %(by_parent)s)
         AND (%(by_schedule)s::text IS NULL OR schedule_id = %(by_schedule)s)
         AND (%(by_user)s::bigint IS NULL OR user_id = %(by_user)s)
         AND (%(by_organization)s::bigint IS NULL OR organization_id = %(by_organization)s)
@@ -35,12 +39,15 @@ _FITS = f"""((%(user_id)s::bigint IS NULL OR user_id = %(user_id)s)
             AND (%(status)s::text IS NULL OR status = %(status)s)
             AND (%(schedule_id)s::text IS NULL OR schedule_id = %(schedule_id)s)
             AND (%(batch_id)s::uuid IS NULL OR batch_id = %(batch_id)s)
+            AND (%(parent_job_id)s::uuid IS NULL OR parent_job_id = %(parent_job_id)s)
             AND (%(error)s::text IS NULL OR strpos(lower(error), lower(%(error)s)) > 0)
             AND (%(error_group)s::text IS NULL OR {_ERROR_GROUP} = %(error_group)s)) IS TRUE"""
 _SUMMARY = (
     "job_id, job_type, status, left(error, 300) AS error, run, attempt, max_attempts, user_id, organization_id, "
     "idempotency_key, schedule_id, batch_id, not_before, started_at, completed_at, job_executions.created_at, updated_at"
 )
+# Another job, as a job's page names it.
+_REFERENCE = "jsonb_build_object('job_id', job_id, 'type', job_type, 'status', status, 'batch_id', batch_id, 'created_at', created_at)"
 
 
 def _shown(column: str, key: str) -> str:
@@ -58,6 +65,9 @@ _FRAGMENTS = {
     "{payload}": _shown("payload", "payload_key"),
     "{result}": _shown("result", "result_key"),
     "{shown_errors}": str(SHOWN_ERRORS),
+    "{shown_error_bytes}": str(SHOWN_ERROR_BYTES),
+    "{shown_children}": str(SHOWN_CHILDREN),
+    "{reference}": _REFERENCE,
     "{shown_bytes}": str(SHOWN_BYTES),
 }
 

@@ -16,6 +16,7 @@ from infra.payload_keys import new_entry
 from shared import database
 from tests.conftest import UrlOf
 from tests.integration import delivering
+from tests.integration.jobs_api.browser import Browser
 from tests.integration.jobs_api.client import Client, new_key
 
 OWN, FOREIGN = 7, 8  # organizations
@@ -81,3 +82,11 @@ def keys(environment: pytest.MonkeyPatch) -> Iterator[Keys]:
     yield Keys(**{name: Client(key) for name, (key, _entry) in made.items()}, nobody=Client())
     limits.forget()
     figures.forget()
+
+
+@pytest.fixture
+def browser(keys: Keys) -> Browser:
+    """Signed in as one who may do everything."""
+    opened = Browser()
+    assert opened.sign_in(keys.ops.key).status == 200
+    return opened

@@ -29,7 +29,14 @@ def failed(connection: Connection, **columns: Any) -> UUID:
 
 def batch(connection: Connection, organization_id: int | None = None, members: int = 2) -> UUID:
     """A batch with its members."""
-    batch_id, then = new_job_id(), {"job_type": "crm-match", "organization_id": organization_id}
+    batch_id = new_job_id()
+    then = {
+        "job_type": "crm-match",
+        "payload": {"listingId": 1, "agentId": 2},
+        "organization_id": organization_id,
+        "max_attempts": 3,
+        "publish_options": {},
+    }
     connection.execute(
         "INSERT INTO job_batches (id, total, remaining, then_job_id, then_job) VALUES (%s, %s, %s, %s, %s)",
         [batch_id, members, members, new_job_id(), Jsonb(then)],

@@ -197,7 +197,7 @@ def test_what_is_too_large_is_left_out_and_the_rest_is_there(keys: Keys, connect
     answer = keys.ops.get(f"/v1/jobs/{job_id}")
     assert (answer.status, len(answer.text) < 2_000_000) == (200, True)
     assert answer.json["payload"] == answer.json["result"] == {"omitted": "too large for a list"}
-    assert (len(answer.json["errors"]), answer.json["errorCount"], answer.json["progress"]) == (50, 200, None)
+    assert (len(answer.json["errors"]), answer.json["errorCount"], answer.json["progress"]) == (32, 200, None)
 
 
 # --- act -----------------------------------------------------------------------------------------------------

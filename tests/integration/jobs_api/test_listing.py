@@ -15,6 +15,7 @@ import pytest
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
+from functions.jobs_api.access import limits
 from functions.jobs_api.reading import listing
 from functions.jobs_api.reading.cursors import Place, read_cursor, to_cursor
 from functions.jobs_api.reading.listing import DRIVES, drive_of, scan_of, values_of
@@ -25,7 +26,7 @@ from shared.envelope import new_job_id
 from shared.registry import JobType
 from tests.conftest import UrlOf
 from tests.integration.jobs_api.conftest import Keys
-from tests.integration.jobs_api.rows import failed
+from tests.integration.jobs_api.rows import NOBODYS, failed
 from tests.integration.test_executions import SEED, put
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -58,6 +59,7 @@ def crowd(connection: Connection, rows: int) -> list[Row]:
             "organization_id": chance.choice([None, 7, 8]),
             "schedule_id": chance.choice([None, None, "nightly"]),
             "batch_id": chance.choice([None, None, batch_id]),
+            "parent_job_id": chance.choice([None, None, NOBODYS]),
             "idempotency_key": chance.choice([None, f"key {number}"]),
             "created_at": NOW + timedelta(seconds=chance.randrange(rows // 3)),
             "error": chance.choice(["Rate limit 7", "rate LIMIT 8", "gone"]) if status == "failed" else None,
@@ -78,7 +80,7 @@ def fits(row: Row, filters: dict[str, Any]) -> bool:
     if text is not None:
         asked.setdefault("status", "failed")
     columns = {"type": "job_type", "userId": "user_id", "organizationId": "organization_id", "scheduleId": "schedule_id",
-               "batchId": "batch_id", "idempotencyKey": "idempotency_key", "status": "status"}  # fmt: skip
+               "batchId": "batch_id", "parentJobId": "parent_job_id", "idempotencyKey": "idempotency_key", "status": "status"}  # fmt: skip
     return (
         all(str(values[columns[name]]) == str(value) for name, value in asked.items())
         and (after is None or values["created_at"] >= datetime.fromisoformat(after))
@@ -92,6 +94,7 @@ def pages(keys: Keys, filters: dict[str, Any], limit: int) -> list[str]:
     found: list[str] = []
     cursor = None
     while True:
+        limits.forget()  # these are more than a minute allows
         page = keys.ops.get("/v1/jobs", limit=limit, cursor=cursor, **filters).json
         found += [job["jobId"] for job in page["jobs"]]
         cursor = page["next"]
@@ -115,6 +118,7 @@ def test_every_filter_and_page_is_as_the_model_says(
         "organizationId": [7, 8],
         "scheduleId": ["nightly"],
         "batchId": [str(batch_id)],
+        "parentJobId": [str(NOBODYS)],
         "idempotencyKey": [key, "no such key"],
         "createdAfter": [(NOW + timedelta(seconds=30)).isoformat()],
         "createdBefore": [(NOW + timedelta(seconds=70)).isoformat()],
@@ -226,6 +230,14 @@ def crowded(server_url: str, template: str, url_of: UrlOf) -> Iterator[Connectio
                 "UPDATE job_executions SET batch_id = (SELECT id FROM job_batches ORDER BY id OFFSET job_executions.id % 40 LIMIT 1) "
                 "WHERE id % 20 = 0"
             )
+            opened.execute(
+                "UPDATE job_executions SET parent_job_id = lpad(id % 90 || '', 32, '0')::uuid WHERE id % 25 = 0"
+            )
+            opened.execute(
+                "INSERT INTO job_batches SELECT gen_random_uuid(), 9, 9, gen_random_uuid(), "
+                "jsonb_build_object('organization_id', n % 500) FROM generate_series(1, 5000) AS n"
+            )
+            opened.execute("ANALYZE job_batches")
             opened.execute("UPDATE job_executions SET schedule_id = 's' || id % 7 WHERE id % 30 = 0")
             opened.execute("VACUUM ANALYZE job_executions")
             yield opened
@@ -234,7 +246,10 @@ def crowded(server_url: str, template: str, url_of: UrlOf) -> Iterator[Connectio
 
 ASKED = [
     Filters(idempotency_key="k50"),
+    Filters(idempotency_key="k50", organization_id=50),
     Filters(batch_id=uuid.UUID(int=5)),
+    Filters(parent_job_id=uuid.UUID(int=5)),
+    Filters(parent_job_id=uuid.UUID(int=5), organization_id=6, status="completed"),
     Filters(schedule_id="s3"),
     Filters(user_id=78),
     Filters(organization_id=6, status="failed"),
@@ -311,3 +326,25 @@ def test_an_organizations_gauges_read_its_index(crowded: Connection) -> None:
     shown = "\n".join(row["QUERY PLAN"] for row in rows)
     assert "Seq Scan on job_executions" not in shown, shown
     assert "job_executions_organization_status" in shown, shown
+
+
+@pytest.mark.parametrize("before", [None, uuid.UUID(int=2**127)])
+@pytest.mark.parametrize(
+    ("organization_id", "index"), [(None, "job_batches_pkey"), (6, "job_batches_organization")]
+)
+def test_batches_are_read_from_their_index(
+    crowded: Connection, organization_id: int | None, index: str, before: uuid.UUID | None
+) -> None:
+    values = {"organization_id": organization_id, "before": before, "limit": 51}
+    rows = crowded.execute(b"EXPLAIN (ANALYZE, TIMING OFF) " + statement("list_batches"), values).fetchall()
+    shown = "\n".join(row["QUERY PLAN"] for row in rows)
+    assert re.search(rf"\b{index}\b", shown), shown
+    assert "Rows Removed" not in shown, shown
+
+
+def test_a_chain_is_read_from_its_indexes(crowded: Connection) -> None:
+    values = {"job_id": uuid.UUID(int=1), "organization_id": None, "scan": 21}
+    rows = crowded.execute(b"EXPLAIN " + statement("show_job"), values).fetchall()
+    shown = "\n".join(row["QUERY PLAN"] for row in rows)
+    assert "job_executions_children" in shown, shown
+    assert "Seq Scan on job_executions" not in shown, shown

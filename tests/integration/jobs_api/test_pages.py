@@ -21,14 +21,6 @@ from tests.integration.test_executions import put
 PAGES = ("/", "/jobs", "/dead-letters", "/schedules", "/batches", "/activity")
 
 
-@pytest.fixture
-def browser(keys: Keys) -> Browser:
-    """Signed in as one who may do everything."""
-    opened = Browser()
-    assert opened.sign_in(keys.ops.key).status == 200
-    return opened
-
-
 def status_of(connection: Connection, job_id: object) -> str:
     row = connection.execute("SELECT status FROM job_executions WHERE job_id = %s", [job_id]).fetchone() or {}
     return str(row["status"])
@@ -401,3 +393,31 @@ def test_every_page_is_there_whatever_the_jobs_are(
             assert browser.open(f"/jobs/{job_id}").status == 200, status
         for path in PAGES:
             assert browser.open(path).status == 200, (status, path)
+
+
+def test_the_payload_becomes_correctable_by_itself_and_is_not_taken_from_whoever_types(
+    browser: Browser, connection: Connection
+) -> None:
+    """What is a part is renewed by the script: the plain payload, and never the form."""
+    waiting, dead = put(connection), failed(connection)
+    assert 'id="given" data-part' in browser.open(f"/jobs/{waiting}").text
+    assert 'id="given">' in browser.open(f"/jobs/{dead}").text
+
+
+@pytest.mark.parametrize(
+    ("qstash_url", "address"),
+    [
+        ("https://qstash.upstash.io", "https://console.upstash.com/qstash"),
+        ("https://qstash-us-east-1.upstash.io", "https://console.upstash.com/qstash"),
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080/messages/msg_1%2F2"),
+        ("https://evil.example.com/.upstash.io", "https://evil.example.com/.upstash.io/messages/msg_1%2F2"),
+    ],
+)
+def test_a_jobs_message_is_named_and_found_where_qstash_shows_it(
+    keys: Keys, connection: Connection, environment: pytest.MonkeyPatch, qstash_url: str, address: str
+) -> None:
+    environment.setenv("QSTASH_URL", qstash_url)
+    browser = Browser()
+    browser.sign_in(keys.reader.key)
+    page = browser.open(f"/jobs/{put(connection, qstash_message_id='msg_1/2')}").text
+    assert (f'href="{address}"' in page, '<code class="whole">msg_1/2</code>' in page) == (True, True)

@@ -19,7 +19,7 @@ from tests.integration.workers.conftest import Files, Runner
 
 TABLES = (
     "completed_jobs", "cancelled_jobs", "failed_jobs", "job_batches", "schedule_payloads", "webhook_events",
-    "email_deliveries", "activity_logs", "exports", "reports",
+    "email_deliveries", "activity_logs", "api_actions", "exports", "reports",
 )  # fmt: skip
 _ENDED = {"completed", "failed", "cancelled"}
 

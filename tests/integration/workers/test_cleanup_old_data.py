@@ -182,6 +182,16 @@ def test_payloads_of_schedules_go_a_month_after_they_were_replaced(clean: Cleane
     assert len(clean.ids("schedule_payloads WHERE removed_at IS NULL")) == 1
 
 
+def test_what_was_done_over_the_http_api_is_forgotten_with_the_activity(clean: Cleaner) -> None:
+    for days in (300, 400):
+        clean.add(
+            "api_actions", at=clean.ago(days), key_name="ops", via="api", source_ip="::1", action="retry"
+        )
+    assert clean(CleanupOldData(retention=KEPT)) == {}
+    assert clean() == {"api_actions": 1}
+    assert clean(CleanupOldData(retention=Retention(activity_logs=200))) == {"api_actions": 1}
+
+
 def test_webhook_events_that_may_still_be_applied_are_kept(clean: Cleaner) -> None:
     for status in ("received", "queued", "processed", "ignored"):
         clean.add_event(status, 400)
@@ -256,6 +266,10 @@ def test_indexes_lead_to_what_is_old(clean: Cleaner) -> None:
     ):  # fmt: skip
         insert = f"INSERT INTO app.{name} ({columns}) SELECT {values}, now() - number * interval '{at}'"
         clean.connection.execute(f"{insert} FROM generate_series(1, 20000) AS number".encode())
+    clean.connection.execute(
+        """INSERT INTO api_actions (at, key_name, via, source_ip, action)
+        SELECT now() - number * interval '1600 seconds', 'ops', 'api', '::1', 'retry' FROM generate_series(1, 20000) AS number"""
+    )
     clean.connection.execute("ANALYZE")
     for table in tables.TABLES:
         rows = OldRows(table, table.days(Retention()) or 0, organization_id=None, archive=None)
