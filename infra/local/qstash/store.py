@@ -2,13 +2,13 @@
 
 import hashlib
 import math
-import secrets
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from heapq import nlargest
 from itertools import chain, takewhile
 from typing import TypeVar
 
+from infra.local.qstash.ids import new_id
 from infra.local.qstash.journal import AccountJournal, Journal
 from infra.local.qstash.plans import Plan
 from infra.local.qstash.records import Attempt, DeadLetter, Event, Message, State, milliseconds
@@ -192,7 +192,7 @@ class Store:
 
 def new_message_id() -> str:
     """A fresh `msg_…`."""
-    return f"msg_{secrets.token_hex(16)}"
+    return new_id("msg", 32)
 
 
 def content_key(message: Message) -> str:

@@ -17,7 +17,7 @@ from infra.local.qstash.records import Attempt, Message
 from infra.local.qstash.wire.headers import Headers, collect
 
 DEFAULT_REGION = "EU-CENTRAL-1"
-_SILENT: Final = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
+_SILENT: Final = ("Accept", "Content-Type")
 # A kept connection that the destination has just closed would look like a failed delivery, so it is used again only
 # where one delivery follows another closely.
 _KEPT_SECONDS = 0.25
@@ -89,7 +89,7 @@ class Sender:
         async with self._session.request(
             message.options.method,
             target,
-            headers=CIMultiDict((name, value) for name, values in headers.items() for value in values),
+            headers=CIMultiDict([(name, value) for name, values in headers.items() for value in values]),
             data=_payload(message.body),
             allow_redirects=False,
         ) as response:
