@@ -2,9 +2,12 @@
 
 import asyncio
 import io
+import socket
 import time
 from collections.abc import Callable
-from typing import Final
+from contextlib import suppress
+from typing import Any, Final
+from weakref import WeakSet
 
 import aiohttp
 from multidict import CIMultiDict
@@ -21,6 +24,7 @@ _SILENT: Final = ("Accept", "Content-Type")
 # A kept connection that the destination has just closed would look like a failed delivery, so it is used again only
 # where one delivery follows another closely.
 _KEPT_SECONDS = 0.25
+_CLOSING_SECONDS = 5.0
 _WRITTEN_AT_ONCE = 2**18
 
 
@@ -35,22 +39,31 @@ class Sender:
         self._hosts = hosts or Hosts()
         self._region = region
         self._session: aiohttp.ClientSession | None = None
+        self._sockets: WeakSet[socket.socket] = WeakSet()
 
     async def open(self) -> None:
         """Get ready to send from the running event loop."""
         self.lanes.reset()
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEPT_SECONDS),
+            connector=aiohttp.TCPConnector(
+                limit=0, keepalive_timeout=_KEPT_SECONDS, socket_factory=self._make_socket
+            ),
             cookie_jar=aiohttp.DummyCookieJar(),
             skip_auto_headers=_SILENT,
             timeout=aiohttp.ClientTimeout(total=None),
         )
 
     async def close(self) -> None:
-        """Close every connection."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        """Close every connection, also those whose destination has not read all of what was sent to it."""
+        if self._session is None:
+            return
+        await self._session.close()
+        self._session = None
+        async with asyncio.timeout(_CLOSING_SECONDS):
+            while left := [each for each in self._sockets if each.fileno() >= 0]:
+                for each in left:
+                    _break_off(each)
+                await asyncio.sleep(0)
 
     async def send(self, message: Message, key: str) -> Attempt:
         """Deliver once, signed with `key`; never raises for what the destination does."""
@@ -68,6 +81,11 @@ class Sender:
         """The host and port where the message goes to."""
         target = self._hosts.locate(URL(message.url, encoded=True))
         return f"{target.raw_host}:{target.port}"
+
+    def _make_socket(self, address: tuple[Any, ...]) -> socket.socket:
+        made = socket.socket(*address[:3])
+        self._sockets.add(made)
+        return made
 
     async def _exchange(
         self, message: Message, target: URL, headers: Headers
@@ -112,6 +130,12 @@ class Sender:
         if message.schedule_id is not None:
             headers["Upstash-Schedule-Id"] = [message.schedule_id]
         return headers
+
+
+def _break_off(connection: socket.socket) -> None:
+    # The client's own way to close would wait for the destination, for as long as that takes.
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 def _payload(body: bytes) -> bytes | io.BytesIO | None:
