@@ -1,4 +1,4 @@
-"""`python -m infra.local.qstash`: run the server until it is interrupted."""
+"""Run the server until it is interrupted."""
 
 import argparse
 import asyncio
@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from infra.local.qstash.accounts import DEFAULT_USER
-from infra.local.qstash.delivery.hosts import Hosts
-from infra.local.qstash.disk.file import Unreadable
-from infra.local.qstash.plans import DEFAULT_MAX_RETRIES, PLANS, Plan
-from infra.local.qstash.server import QStashServer
+from .accounts import DEFAULT_USER
+from .delivery.hosts import Hosts
+from .disk.file import Unreadable
+from .plans import DEFAULT_MAX_RETRIES, PLANS, Plan
+from .server import QStashServer
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m infra.local.qstash", description=__doc__)
+    parser = argparse.ArgumentParser(prog=f"python -m {__package__}", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=os.environ.get("QSTASH_DEV_PORT", "8080"))
     parser.add_argument(

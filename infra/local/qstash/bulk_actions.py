@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from infra.local.qstash.ids import new_id
-from infra.local.qstash.journal import AccountJournal
+from .ids import new_id
+from .journal import AccountJournal
 
 MOST_ACTIONS = 100
 

@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from functools import partial
 
-from infra.local.qstash.cron import Cron
-from infra.local.qstash.delivery.courier import Courier
-from infra.local.qstash.errors import Refused, check_quota
-from infra.local.qstash.ids import new_id
-from infra.local.qstash.intake import Intake, deduplication_key
-from infra.local.qstash.journal import AccountJournal
-from infra.local.qstash.records import Message, Schedule
-from infra.local.qstash.timer import Timer
+from .cron import Cron
+from .delivery.courier import Courier
+from .errors import Refused, check_quota
+from .ids import new_id
+from .intake import Intake, deduplication_key
+from .journal import AccountJournal
+from .records import Message, Schedule
+from .timer import Timer
 
 
 class Schedules:

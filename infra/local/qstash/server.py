@@ -7,20 +7,20 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from infra.local.qstash.accounts import DEFAULT_USER, IDENTITIES, Account, open_account
-from infra.local.qstash.api.app import make_app
-from infra.local.qstash.clock import Clock
-from infra.local.qstash.delivery.courier import Rules
-from infra.local.qstash.delivery.faults import Faults
-from infra.local.qstash.delivery.hosts import Hosts
-from infra.local.qstash.delivery.sender import DEFAULT_REGION, Sender
-from infra.local.qstash.disk.file import FileJournal
-from infra.local.qstash.disk.restoring import restore
-from infra.local.qstash.journal import Journal
-from infra.local.qstash.listener import Listener, listen
-from infra.local.qstash.plans import DEFAULT_MAX_RETRIES, Plan
-from infra.local.qstash.records import Message
-from infra.local.qstash.timer import Timer
+from .accounts import DEFAULT_USER, IDENTITIES, Account, open_account
+from .api.app import make_app
+from .clock import Clock
+from .delivery.courier import Rules
+from .delivery.faults import Faults
+from .delivery.hosts import Hosts
+from .delivery.sender import DEFAULT_REGION, Sender
+from .disk.file import FileJournal
+from .disk.restoring import restore
+from .journal import Journal
+from .listener import Listener, listen
+from .plans import DEFAULT_MAX_RETRIES, Plan
+from .records import Message
+from .timer import Timer
 
 _MOST_NAMED = 5
 _GLANCE = 0.005

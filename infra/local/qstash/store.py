@@ -8,10 +8,10 @@ from heapq import nlargest
 from itertools import chain, takewhile
 from typing import TypeVar
 
-from infra.local.qstash.ids import new_id
-from infra.local.qstash.journal import AccountJournal, Journal
-from infra.local.qstash.plans import Plan
-from infra.local.qstash.records import Attempt, DeadLetter, Event, Message, State, milliseconds
+from .ids import new_id
+from .journal import AccountJournal, Journal
+from .plans import Plan
+from .records import Attempt, DeadLetter, Event, Message, State, milliseconds
 
 DEDUPLICATION_WINDOW = 600.0
 MOST_FINISHED = 20_000

@@ -8,17 +8,17 @@ from urllib.parse import parse_qsl
 from aiohttp import ClientPayloadError, web
 from aiohttp.typedefs import Handler as WebHandler
 
-from infra.local.qstash.accounts import Account
-from infra.local.qstash.api.calls import Call, Reply
-from infra.local.qstash.api.control import Control, answer_control
-from infra.local.qstash.api.origins import check_origin
-from infra.local.qstash.api.routes import find_handler, takes_destination
-from infra.local.qstash.delivery.faults import Faults
-from infra.local.qstash.errors import Refused
-from infra.local.qstash.pages.answering import answer_page
-from infra.local.qstash.plans import LARGEST_REQUEST
-from infra.local.qstash.wire.destinations import split_query
-from infra.local.qstash.wire.headers import Headers, canonical, collect, first
+from ..accounts import Account
+from ..delivery.faults import Faults
+from ..errors import Refused
+from ..pages.answering import answer_page
+from ..plans import LARGEST_REQUEST
+from ..wire.destinations import split_query
+from ..wire.headers import Headers, canonical, collect, first
+from .calls import Call, Reply
+from .control import Control, answer_control
+from .origins import check_origin
+from .routes import find_handler, takes_destination
 
 LARGEST_BODY = LARGEST_REQUEST
 _PUBLISHING = ("/v2/publish/", "/v2/enqueue/", "/v2/batch")

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from aiohttp import web
 from yarl import URL
 
-from infra.local.qstash.errors import Refused
+from ..errors import Refused
 
 
 def check_origin(request: web.Request, allowed_hosts: Collection[str]) -> None:

@@ -8,7 +8,7 @@ import secrets
 import string
 from dataclasses import dataclass
 
-from infra.local.qstash.ids import new_id
+from ..ids import new_id
 
 _LIFETIME = 300
 _ALPHABET = string.ascii_letters + string.digits
