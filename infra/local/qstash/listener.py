@@ -8,6 +8,9 @@ from aiohttp import web
 _TURNS_TO_CONNECT = 3
 _SECONDS_TO_ANSWER = 1.0
 
+LONGEST_LINE = 2**20
+"""Bytes of a request's first line, and of all of a header: as Go's HTTP server has it."""
+
 
 class Listener:
     """A web application that is being served. `listen` makes one."""
@@ -44,7 +47,14 @@ class Listener:
 async def listen(app: web.Application, host: str, port: int) -> Listener:
     """Serve `app` from now on. Raises OSError if the port is taken or the host is not here."""
     # A body is passed on as it came, so it must not be unpacked here.
-    runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=_SECONDS_TO_ANSWER)
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        auto_decompress=False,
+        shutdown_timeout=_SECONDS_TO_ANSWER,
+        max_line_size=LONGEST_LINE,
+        max_field_size=LONGEST_LINE,
+    )
     await runner.setup()
     assert runner.server is not None  # noqa: S101 - for the type checker: `setup` makes it
     try:

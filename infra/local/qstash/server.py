@@ -70,7 +70,7 @@ class QStashServer:
         self.clock = Clock(clock, self._journal)
         self._rules = Rules(self.clock, backoff_scale, self._log, self.faults)
         self._timer = Timer(self.clock)
-        self._sender = Sender(self.clock, self.hosts, region)
+        self._sender = Sender(self.clock, self.hosts, region, self._plan.largest_answer)
         self._accounts = self._open_accounts()
         if isinstance(self._journal, FileJournal):
             restore(self._journal, self._accounts.values(), self.clock)

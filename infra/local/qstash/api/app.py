@@ -51,7 +51,7 @@ async def _plain_errors(request: web.Request, handler: WebHandler) -> web.Stream
 async def _read_body(request: web.Request) -> bytes:
     try:
         return await request.read()
-    except (web.RequestPayloadError, ClientPayloadError) as error:
+    except (web.RequestPayloadError, ClientPayloadError, ConnectionResetError) as error:
         raise Refused(400, "the body could not be read") from error
 
 

@@ -13,6 +13,8 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from ..clock import Clock
+from ..listener import LONGEST_LINE
+from ..plans import LARGEST_ANSWER
 from ..records import Attempt, Message
 from ..wire.headers import Headers, collect
 from .hosts import Hosts
@@ -31,11 +33,18 @@ _WRITTEN_AT_ONCE = 2**18
 class Sender:
     """An HTTP client for deliveries, many at once and so many to each destination. `open` must come before `send`."""
 
-    def __init__(self, clock: Clock, hosts: Hosts | None = None, region: str = DEFAULT_REGION) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        hosts: Hosts | None = None,
+        region: str = DEFAULT_REGION,
+        largest_answer: int = LARGEST_ANSWER,
+    ) -> None:
         self.lanes = Lanes()
         self._clock = clock
         self._hosts = hosts or Hosts()
         self._region = region
+        self._largest_answer = largest_answer
         self._session: aiohttp.ClientSession | None = None
         self._sockets: WeakSet[socket.socket] = WeakSet()
 
@@ -49,6 +58,8 @@ class Sender:
             cookie_jar=aiohttp.DummyCookieJar(),
             skip_auto_headers=_SILENT,
             timeout=aiohttp.ClientTimeout(total=None),
+            max_line_size=LONGEST_LINE,
+            max_field_size=LONGEST_LINE,
         )
 
     async def close(self) -> None:
@@ -109,7 +120,15 @@ class Sender:
             data=_payload(message.body),
             allow_redirects=False,
         ) as response:
-            return response.status, collect(response.headers.items()), await response.read(), None
+            body = await self._read_beginning(response)
+            return response.status, collect(response.headers.items()), body, None
+
+    async def _read_beginning(self, response: aiohttp.ClientResponse) -> bytes:
+        """The body of an answer, of which there may be more than anybody wants, or no end."""
+        body = bytearray()
+        while len(body) < self._largest_answer and (part := await response.content.readany()):
+            body += part
+        return bytes(body[: self._largest_answer])
 
     def _headers(self, message: Message, key: str) -> Headers:
         # Whoever verifies it tells the time of day.
