@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .accounts import DEFAULT_USER
 from .delivery.hosts import Hosts
-from .disk.file import Unreadable
+from .disk.file import Unreadable, Unwritable
 from .plans import DEFAULT_MAX_RETRIES, PLANS, Plan
 from .server import QStashServer
 
@@ -26,18 +26,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         asyncio.run(_run(options))
     except Unreadable as error:
-        print(error, file=sys.stderr)
-        return 1
+        return _say(str(error))
+    except Unwritable as error:
+        return _say(f"{error.text}; what it does not hold yet is lost")
     except OSError as error:
-        print(f"cannot listen on {options.host}:{options.port}: {error.strerror}", file=sys.stderr)
-        return 1
+        # The event loop's own words name the address once more; a name that is not found has no number of ours.
+        reason = os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror
+        return _say(f"cannot listen on {options.host}:{options.port}: {reason}")
     return 0
+
+
+def _say(text: str) -> int:
+    print(text, file=sys.stderr)
+    return 1
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=f"python -m {__package__}", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=os.environ.get("QSTASH_DEV_PORT", "8080"))
+    parser.add_argument("--port", type=_port, default=os.environ.get("QSTASH_DEV_PORT", "8080"))
     parser.add_argument(
         "--state", type=Path, help="a file to keep all state in over a restart; none by default"
     )
@@ -72,6 +79,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--quiet", action="store_true", help="no line for each delivery")
     return parser
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) >= 2**16:
+        raise argparse.ArgumentTypeError(f"{text!a} is no port")
+    return int(text)
 
 
 def _scale(text: str) -> float:

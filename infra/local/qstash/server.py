@@ -108,7 +108,10 @@ class QStashServer:
         self._resume()
 
     async def stop(self) -> None:
-        """Close every connection and break off every delivery; `start` goes on with the same messages and port."""
+        """Close every connection and break off every delivery; `start` goes on with the same messages and port.
+
+        Raises Unwritable, when all that is done, if the state file cannot be written; `close` tries again.
+        """
         if self._listener is None or self._timing is None:
             return
         await self._listener.close()
@@ -119,8 +122,8 @@ class QStashServer:
             await account.courier.pause()
         self._timer.clear()
         await self._sender.close()
-        self._journal.commit()
         self._listener = self._timing = None
+        self._journal.commit()
 
     def close(self) -> None:
         """Give up the state file, after the last `stop`."""
