@@ -235,6 +235,24 @@ async def test_a_client_that_goes_away_is_no_error(world: World, caplog: pytest.
     assert caplog.records == []
 
 
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", "http://127.0.0.1.evil.example", "http://[", "http://8.8.8.8"]
+)
+async def test_no_website_may_ask(world: World, origin: str) -> None:
+    """The token is public, and a browser sends what its page likes to addresses of this machine."""
+    for path in (f"/v2/publish/{world.destination.url}?qstash_token={world.server.token}", "/control/reset"):
+        status, answer = await world.http("POST", path, "x", Origin=origin)
+        assert (status, answer["error"]) == (403, "a page of another origin may not do this")
+    assert not world.destination.deliveries
+
+
+async def test_pages_of_this_machine_may_ask(build_world: Build) -> None:
+    world = await build_world(allowed_hosts=["dev.example"])
+    for origin in ("http://localhost:3000", "http://127.0.0.1:5173", "https://dev.example"):
+        status, _ = await world.http("POST", f"/v2/publish/{world.destination.url}", "x", Origin=origin)
+        assert status == 200
+
+
 async def test_every_error_is_json(build_world: Build, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also those that the web framework finds first."""
     monkeypatch.setattr("infra.local.qstash.api.app.LARGEST_BODY", 1000)

@@ -293,7 +293,15 @@ async def test_it_can_be_lifted_out(tmp_path: Path) -> None:
     """Its folder runs anywhere, under any name."""
     shutil.copytree(FOLDER, tmp_path / "offline_queue", ignore=shutil.ignore_patterns("__pycache__"))
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "offline_queue", "--port", "0", cwd=tmp_path, stdout=asyncio.subprocess.PIPE
+        sys.executable,
+        "-m",
+        "offline_queue",
+        "-port",
+        "0",
+        "-quota",
+        "pro",
+        cwd=tmp_path,
+        stdout=asyncio.subprocess.PIPE,
     )
     assert process.stdout is not None
     async with asyncio.timeout(30):

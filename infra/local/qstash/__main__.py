@@ -44,7 +44,7 @@ def _say(text: str) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=f"python -m {__package__}", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=_port, default=os.environ.get("QSTASH_DEV_PORT", "8080"))
+    parser.add_argument("--port", "-port", type=_port, default=os.environ.get("QSTASH_DEV_PORT", "8080"))
     parser.add_argument(
         "--state", type=Path, help="a file to keep all state in over a restart; none by default"
     )
@@ -64,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--quota",
+        "-quota",
         type=_quota,
         default=os.environ.get("QSTASH_DEV_QUOTA", "none"),
         help=f"the plan whose limits hold: {', '.join(PLANS)}",

@@ -17,7 +17,7 @@ from ..wire.destinations import split_query
 from ..wire.headers import Headers, canonical, collect, first
 from .calls import Call, Reply
 from .control import Control, answer_control
-from .origins import check_origin
+from .origins import check_origin, check_website
 from .routes import find_handler, takes_destination
 
 LARGEST_BODY = LARGEST_REQUEST
@@ -62,6 +62,7 @@ async def _answer(request: web.Request, body: bytes, control: Control) -> web.St
         page = answer_page(request.method, path, query, body, control)
         control.commit()
         return page
+    check_website(request, control.allowed_hosts)
     rest, ours = split_query(query)
     headers = _merge(collect(request.headers.items()), ours)
     account, reads_only = _authenticate(headers, ours, control.accounts)
