@@ -236,19 +236,17 @@ async def test_the_command_says_what_is_wrong(tmp_path: Path, world: World) -> N
     notes = tmp_path / "notes.txt"
     notes.write_text("notes " * 1000)
     port = world.server.url.rpartition(":")[2]
-    said = await asyncio.gather(
+    unreadable, taken, foreign, impossible = await asyncio.gather(
         run_command("--port", "0", "--state", str(notes)),
         run_command("--port", port),
         run_command("--port", "0", "--host", "192.0.2.1"),
         run_command("--port", "65536"),
     )
-    assert said[:3] == [
-        (1, f"cannot use {notes}: file is not a database"),
-        (1, f"cannot listen on 127.0.0.1:{port}: Address already in use"),
-        (1, "cannot listen on 192.0.2.1:0: Cannot assign requested address"),
-    ]
-    assert said[3][0] == 2
-    assert said[3][1].endswith("argument --port: '65536' is no port")
+    assert unreadable == (1, f"cannot use {notes}: file is not a database")
+    assert taken == (1, f"cannot listen on 127.0.0.1:{port}: Address already in use")
+    assert foreign == (1, "cannot listen on 192.0.2.1:0: Cannot assign requested address")
+    assert impossible[0] == 2
+    assert impossible[1].endswith("'65536' is no port")
 
 
 async def test_a_stop_on_a_full_disk_says_so(tmp_path: Path) -> None:

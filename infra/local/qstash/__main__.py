@@ -31,7 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _say(f"{error.text}; what it does not hold yet is lost")
     except OSError as error:
         # The event loop's own words name the address once more; a name that is not found has no number of ours.
-        reason = os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror
+        number = error.errno or 0
+        reason = os.strerror(number) if number > 0 else error.strerror
         return _say(f"cannot listen on {options.host}:{options.port}: {reason}")
     return 0
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
 from aiohttp import ClientPayloadError, web
-from aiohttp.typedefs import Handler as WebHandler
 
 from ..accounts import Account
 from ..delivery.faults import Faults
@@ -32,20 +31,13 @@ def make_app(control: Control) -> web.Application:
             return await _answer(request, await _read_body(request), control)
         except Refused as refusal:
             return _response(Reply(refusal.status, {"error": refusal.text}, refusal.headers))
+        except web.HTTPException as error:  # the framework's own, as for a body that is too large
+            return _response(Reply(error.status, {"error": error.reason}))
 
     # One route takes every path, because the framework's own matching would unescape and normalise.
-    app = web.Application(client_max_size=LARGEST_BODY, middlewares=[_plain_errors])
+    app = web.Application(client_max_size=LARGEST_BODY)
     app.router.add_route("*", "/{path:.*}", answer)
     return app
-
-
-@web.middleware
-async def _plain_errors(request: web.Request, handler: WebHandler) -> web.StreamResponse:
-    """Say what the framework itself refuses in the API's form."""
-    try:
-        return await handler(request)
-    except web.HTTPException as error:
-        return _response(Reply(error.status, {"error": error.reason}))
 
 
 async def _read_body(request: web.Request) -> bytes:

@@ -66,13 +66,14 @@ class Sender:
         """Close every connection, also those whose destination has not read all of what was sent to it."""
         if self._session is None:
             return
+        for each in self._sockets:
+            _break_off(each)
         await self._session.close()
         self._session = None
-        async with asyncio.timeout(_CLOSING_SECONDS):
-            while left := [each for each in self._sockets if each.fileno() >= 0]:
-                for each in left:
-                    _break_off(each)
-                await asyncio.sleep(0)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSING_SECONDS):
+                while any(each.fileno() >= 0 for each in self._sockets):
+                    await asyncio.sleep(0)
 
     async def send(self, message: Message, key: str) -> Attempt:
         """Deliver once, signed with `key`; never raises for what the destination does."""
