@@ -72,7 +72,7 @@ class Sender:
         self._session = None
         with suppress(TimeoutError):
             async with asyncio.timeout(_CLOSING_SECONDS):
-                while any(each.fileno() >= 0 for each in self._sockets):
+                while any(each.fileno() >= 0 for each in self._sockets):  # noqa: ASYNC110 - nothing tells it
                     await asyncio.sleep(0)
 
     async def send(self, message: Message, key: str) -> Attempt:
