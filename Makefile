@@ -25,7 +25,7 @@ help: ## list the commands
 
 setup: $(VENV)/.ready ## create .venv with everything a developer needs
 
-$(VENV)/.ready: tests/requirements.txt requirements.txt $(OWN_REQUIREMENTS) infra/local/requirements.txt
+$(VENV)/.ready: tests/requirements.txt requirements.txt $(OWN_REQUIREMENTS) infra/local/requirements.txt infra/local/qstash/requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: set PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@echo "Setting up $(VENV), once; about a minute"
 	$(call step,virtual environment,$(PYTHON) -m venv $(VENV))

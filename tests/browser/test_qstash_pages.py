@@ -203,6 +203,10 @@ async def test_nothing_sticks_out(page: Page, world: World, width: int) -> None:
             "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         )
         assert over == 0, path
+        for tab in await page.locator("[aria-current=page]").all():
+            box = await tab.bounding_box()
+            assert box is not None
+            assert box["x"] + box["width"] <= width, path
 
 
 async def test_strangers_can_do_nothing(world: World) -> None:

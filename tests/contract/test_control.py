@@ -37,6 +37,15 @@ async def test_the_clock_is_moved(slow_world: World) -> None:
     assert (await ask(slow_world, "POST", "clock", {"set": None}))["ahead"] == 0
 
 
+async def test_receivers_accept_what_a_moved_clock_sends(slow_world: World) -> None:
+    """They tell the real time, and may not be asked to do otherwise."""
+    for move in ({"advance": "30d"}, {"advance": "-60d"}):
+        await ask(slow_world, "POST", "clock", move)
+        await slow_world.publish(body="x")
+        await slow_world.idle()
+        verify(slow_world, slow_world.destination.deliveries[-1], slow_world.destination.url)
+
+
 async def test_finish_runs_everything_to_its_end(slow_world: World) -> None:
     slow_world.destination.otherwise = Answer(500)
     await slow_world.publish(retries=5, delay="3d")

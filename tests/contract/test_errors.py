@@ -213,6 +213,46 @@ async def test_broken_requests(world: World, request_bytes: bytes) -> None:
     assert world.server.pending() == 0
 
 
+async def test_long_lines_and_headers(world: World) -> None:
+    """The TypeScript SDK names the messages to cancel in the query, and tokens in headers may be long."""
+    ids = "&".join(f"messageIds=msg_{number:032}" for number in range(500))
+    assert await world.http("DELETE", f"/v2/messages?{ids}") == (202, {"cancelled": 0})
+    status, _ = await world.http(
+        "POST", f"/v2/publish/{world.destination.url}", Upstash_Forward_Long="x" * 2**16
+    )
+    await world.idle()
+    assert (status, world.destination.deliveries[0].headers["Long"]) == (200, "x" * 2**16)
+
+
+async def test_a_client_that_goes_away_is_no_error(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    host, _, port = world.server.url.removeprefix("http://").partition(":")
+    _, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"POST /v2/batch HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc")
+    await writer.drain()
+    writer.close()
+    await writer.wait_closed()
+    await world.http("GET", "/v2/keys")
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", "http://127.0.0.1.evil.example", "http://[", "http://8.8.8.8"]
+)
+async def test_no_website_may_ask(world: World, origin: str) -> None:
+    """The token is public, and a browser sends what its page likes to addresses of this machine."""
+    for path in (f"/v2/publish/{world.destination.url}?qstash_token={world.server.token}", "/control/reset"):
+        status, answer = await world.http("POST", path, "x", Origin=origin)
+        assert (status, answer["error"]) == (403, "a page of another origin may not do this")
+    assert not world.destination.deliveries
+
+
+async def test_pages_of_this_machine_may_ask(build_world: Build) -> None:
+    world = await build_world(allowed_hosts=["dev.example"])
+    for origin in ("http://localhost:3000", "http://127.0.0.1:5173", "https://dev.example"):
+        status, _ = await world.http("POST", f"/v2/publish/{world.destination.url}", "x", Origin=origin)
+        assert status == 200
+
+
 async def test_every_error_is_json(build_world: Build, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also those that the web framework finds first."""
     monkeypatch.setattr("infra.local.qstash.api.app.LARGEST_BODY", 1000)

@@ -5,6 +5,7 @@ import hashlib
 import json
 import random
 import re
+import shutil
 import signal
 import sys
 from functools import partial
@@ -24,6 +25,8 @@ from shared import signature
 from shared.errors import InvalidSignature
 from tests.contract.conftest import Build
 from tests.contract.world import PATIENCE, Answer, World, verify
+
+FOLDER = Path(__file__).parents[2] / "infra/local/qstash"
 
 
 async def test_keys_roll(world: World) -> None:
@@ -286,16 +289,35 @@ async def test_the_command() -> None:
     )
 
 
-def test_it_can_be_lifted_out() -> None:
-    """It needs the standard library, aiohttp, what aiohttp itself brings, croniter, jinja2, and nothing of this repository."""
+async def test_it_can_be_lifted_out(tmp_path: Path) -> None:
+    """Its folder runs anywhere, under any name."""
+    shutil.copytree(FOLDER, tmp_path / "offline_queue", ignore=shutil.ignore_patterns("__pycache__"))
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "offline_queue",
+        "-port",
+        "0",
+        "-quota",
+        "pro",
+        cwd=tmp_path,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    async with asyncio.timeout(30):
+        line = (await process.stdout.readline()).decode()
+        process.send_signal(signal.SIGTERM)
+        assert await process.wait() == 0
+    assert line.startswith("QStash is running at http://127.0.0.1:")
+
+
+def test_it_needs_little() -> None:
+    """The standard library, aiohttp, what aiohttp itself brings, croniter, jinja2, and nothing of this repository."""
     allowed = {*sys.stdlib_module_names, "aiohttp", "multidict", "yarl", "croniter", "jinja2"}
-    for source in (Path(__file__).parents[2] / "infra/local/qstash").rglob("*.py"):
+    for source in FOLDER.rglob("*.py"):
         for node in ast.walk(ast.parse(source.read_text())):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            if isinstance(node, ast.ImportFrom):
+            if isinstance(node, ast.ImportFrom) and not node.level:
                 names = [node.module or ""]
             for name in names:
-                assert name.startswith("infra.local.qstash") or name.partition(".")[0] in allowed, (
-                    source,
-                    name,
-                )
+                assert name.partition(".")[0] in allowed, (source, name)

@@ -4,8 +4,10 @@ import asyncio
 import sqlite3
 import sys
 import threading
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import pytest
 from qstash import QStash
 
 from infra.local.qstash import Plan, QStashServer
-from infra.local.qstash.disk.file import Unreadable
+from infra.local.qstash.disk.file import Unreadable, Unwritable
 from tests.contract.conftest import running
 from tests.contract.world import PATIENCE, Answer, World
 
@@ -118,20 +120,20 @@ async def test_what_waits_is_delivered_by_the_next_one(tmp_path: Path) -> None:
         assert world.server.pending() == 0
 
 
+async def start_command(state: Path) -> tuple[asyncio.subprocess.Process, QStash]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "infra.local.qstash", "--port", "0", "--quiet", "--state", str(state),
+        cwd=ROOT, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout is not None
+    async with asyncio.timeout(30):
+        lines = [(await process.stdout.readline()).decode().strip() for _ in range(6)]
+    settings = dict(line.split("=", 1) for line in lines[1:5])
+    return process, QStash(settings["QSTASH_TOKEN"], base_url=settings["QSTASH_URL"], retry=False)
+
+
 async def test_a_killed_server_has_lost_nothing_it_has_answered(tmp_path: Path) -> None:
-    arguments = ["-m", "infra.local.qstash", "--port", "0", "--quiet", "--state", str(tmp_path / "state.db")]
-
-    async def start() -> tuple[asyncio.subprocess.Process, QStash]:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, *arguments, cwd=ROOT, stdout=asyncio.subprocess.PIPE
-        )
-        assert process.stdout is not None
-        async with asyncio.timeout(30):
-            lines = [(await process.stdout.readline()).decode().strip() for _ in range(6)]
-        settings = dict(line.split("=", 1) for line in lines[1:5])
-        return process, QStash(settings["QSTASH_TOKEN"], base_url=settings["QSTASH_URL"], retry=False)
-
-    process, sdk = await start()
+    process, sdk = await start_command(tmp_path / "state.db")
     answered: list[str] = []
     enough = threading.Event()
 
@@ -149,13 +151,38 @@ async def test_a_killed_server_has_lost_nothing_it_has_answered(tmp_path: Path) 
     with pytest.raises(Exception, match=r"refused|disconnected|reset"):
         await publishing
     sdk.http._client.close()
-    process, sdk = await start()
+    process, sdk = await start_command(tmp_path / "state.db")
     for message_id in answered:
         message = await asyncio.to_thread(sdk.message.get, message_id)
         assert message.body == "x" * 1000
     sdk.http._client.close()
     process.terminate()
     await process.wait()
+
+
+async def test_a_server_killed_amid_deliveries_makes_the_rest(tmp_path: Path, world: World) -> None:
+    """Each at least once; those under way when it died again."""
+    gate = asyncio.Event()
+    world.destination.answers.extend([Answer()] * 50)
+    world.destination.otherwise = Answer(gate=gate)
+    process, sdk = await start_command(tmp_path / "state.db")
+    batch: list[Any] = [{"url": world.destination.url, "body": str(number)} for number in range(300)]
+    await asyncio.to_thread(sdk.message.batch, batch)
+    await world.destination.received(100)
+    process.kill()
+    await process.wait()
+    sdk.http._client.close()
+    gate.set()
+    process, sdk = await start_command(tmp_path / "state.db")
+    wait = partial(sdk.http.request, path="/control/idle?timeout=10s", method="POST")
+    assert await asyncio.to_thread(wait) == {"pending": 0}
+    sdk.http._client.close()
+    process.terminate()
+    assert await process.wait() == 0
+    came = Counter(delivery.body for delivery in world.destination.deliveries)
+    assert came.keys() == {str(number).encode() for number in range(300)}
+    assert max(came.values()) == 2
+    assert sum(came.values()) < 500
 
 
 def test_two_servers_cannot_share_a_file(tmp_path: Path) -> None:
@@ -196,12 +223,43 @@ async def test_a_full_disk_is_said(tmp_path: Path) -> None:
         assert world.server.pending() == 1, "it was kept, and written when there was room"
 
 
-async def test_the_command_says_what_is_wrong(tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").write_text("notes " * 1000)
+async def run_command(*arguments: str) -> tuple[int | None, str]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "infra.local.qstash", "--port", "0", "--state", str(tmp_path / "notes.txt"),
-        cwd=ROOT, stderr=asyncio.subprocess.PIPE,
+        sys.executable, "-m", "infra.local.qstash", *arguments,
+        cwd=ROOT, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     _, said = await process.communicate()
-    assert process.returncode == 1
-    assert said.decode().strip() == f"cannot use {tmp_path / 'notes.txt'}: file is not a database"
+    return process.returncode, said.decode().strip()
+
+
+async def test_the_command_says_what_is_wrong(tmp_path: Path, world: World) -> None:
+    notes = tmp_path / "notes.txt"
+    notes.write_text("notes " * 1000)
+    port = world.server.url.rpartition(":")[2]
+    unreadable, taken, foreign, impossible = await asyncio.gather(
+        run_command("--port", "0", "--state", str(notes)),
+        run_command("--port", port),
+        run_command("--port", "0", "--host", "192.0.2.1"),
+        run_command("--port", "65536"),
+    )
+    assert unreadable == (1, f"cannot use {notes}: file is not a database")
+    assert taken == (1, f"cannot listen on 127.0.0.1:{port}: Address already in use")
+    assert foreign == (1, "cannot listen on 192.0.2.1:0: Cannot assign requested address")
+    assert impossible[0] == 2
+    assert impossible[1].endswith("'65536' is no port")
+
+
+async def test_a_stop_on_a_full_disk_says_so(tmp_path: Path) -> None:
+    server = QStashServer(port=0, state=tmp_path / "state.db")
+    await server.start()
+    journal: Any = server._journal
+    journal._database.execute("PRAGMA max_page_count = 1")
+    for number in range(1000):
+        server.accounts[server.token].groups.set_headers(f"group-{number}", {"X": ["x" * 100]})
+    with pytest.raises(Unwritable, match="database or disk is full"):
+        await server.stop()
+    journal._database.execute("PRAGMA max_page_count = 100000")
+    server.close()
+    after = QStashServer(state=tmp_path / "state.db")
+    assert len(after.accounts[after.token].groups.all()) == 1000
+    after.close()

@@ -72,7 +72,7 @@ class Destination:
     async def start(self) -> None:
         app = web.Application(client_max_size=64 * 1024 * 1024)
         app.router.add_route("*", "/{path:.*}", self._receive)
-        self._runner = web.AppRunner(app, auto_decompress=False, shutdown_timeout=0.5)
+        self._runner = web.AppRunner(app, auto_decompress=False, shutdown_timeout=0.5, max_field_size=2**20)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
         self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"

@@ -1,4 +1,4 @@
-"""`python -m infra.local.qstash`: run the server until it is interrupted."""
+"""Run the server until it is interrupted."""
 
 import argparse
 import asyncio
@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from infra.local.qstash.accounts import DEFAULT_USER
-from infra.local.qstash.delivery.hosts import Hosts
-from infra.local.qstash.disk.file import Unreadable
-from infra.local.qstash.plans import DEFAULT_MAX_RETRIES, PLANS, Plan
-from infra.local.qstash.server import QStashServer
+from .accounts import DEFAULT_USER
+from .delivery.hosts import Hosts
+from .disk.file import Unreadable, Unwritable
+from .plans import DEFAULT_MAX_RETRIES, PLANS, Plan
+from .server import QStashServer
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,18 +26,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         asyncio.run(_run(options))
     except Unreadable as error:
-        print(error, file=sys.stderr)
-        return 1
+        return _say(str(error))
+    except Unwritable as error:
+        return _say(f"{error.text}; what it does not hold yet is lost")
     except OSError as error:
-        print(f"cannot listen on {options.host}:{options.port}: {error.strerror}", file=sys.stderr)
-        return 1
+        # The event loop's own words name the address once more; a name that is not found has no number of ours.
+        number = error.errno or 0
+        reason = os.strerror(number) if number > 0 else error.strerror
+        return _say(f"cannot listen on {options.host}:{options.port}: {reason}")
     return 0
 
 
+def _say(text: str) -> int:
+    print(text, file=sys.stderr)
+    return 1
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m infra.local.qstash", description=__doc__)
+    parser = argparse.ArgumentParser(prog=f"python -m {__package__}", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=os.environ.get("QSTASH_DEV_PORT", "8080"))
+    parser.add_argument("--port", "-port", type=_port, default=os.environ.get("QSTASH_DEV_PORT", "8080"))
     parser.add_argument(
         "--state", type=Path, help="a file to keep all state in over a restart; none by default"
     )
@@ -57,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--quota",
+        "-quota",
         type=_quota,
         default=os.environ.get("QSTASH_DEV_QUOTA", "none"),
         help=f"the plan whose limits hold: {', '.join(PLANS)}",
@@ -72,6 +81,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--quiet", action="store_true", help="no line for each delivery")
     return parser
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) >= 2**16:
+        raise argparse.ArgumentTypeError(f"{text!a} is no port")
+    return int(text)
 
 
 def _scale(text: str) -> float:

@@ -6,17 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from infra.local.qstash.bulk_actions import BulkActions
-from infra.local.qstash.delivery.courier import Courier, Rules
-from infra.local.qstash.delivery.sender import Sender
-from infra.local.qstash.delivery.signing import SigningKeys
-from infra.local.qstash.intake import Intake
-from infra.local.qstash.journal import AccountJournal, Journal
-from infra.local.qstash.plans import Plan
-from infra.local.qstash.schedules import Schedules
-from infra.local.qstash.store import Store
-from infra.local.qstash.timer import Timer
-from infra.local.qstash.url_groups import UrlGroups
+from .bulk_actions import BulkActions
+from .delivery.courier import Courier, Rules
+from .delivery.sender import Sender
+from .delivery.signing import SigningKeys
+from .intake import Intake
+from .journal import AccountJournal, Journal
+from .plans import Plan
+from .schedules import Schedules
+from .store import Store
+from .timer import Timer
+from .url_groups import UrlGroups
 
 
 class Identity(NamedTuple):

@@ -1,10 +1,10 @@
 """Bulk actions: what was done to many messages at once, for whoever asks later."""
 
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from infra.local.qstash.journal import AccountJournal
+from .ids import new_id
+from .journal import AccountJournal
 
 MOST_ACTIONS = 100
 
@@ -30,7 +30,7 @@ class BulkActions:
 
     def note(self, kind: str, total: int, given: dict[str, list[str]]) -> BulkAction:
         """Remember what has just been done."""
-        action = BulkAction(f"act_{secrets.token_hex(14)}", kind, total, self._clock(), given)
+        action = BulkAction(new_id("act"), kind, total, self._clock(), given)
         self.add(action)
         self._journal.put("action", action.id, action)
         while len(self._actions) > MOST_ACTIONS:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from infra.local.qstash.journal import Journal
+from .journal import Journal
 
 
 class Clock:
@@ -16,6 +16,10 @@ class Clock:
     def __call__(self) -> float:
         """The time."""
         return self._base() + self.ahead
+
+    def unmoved(self) -> float:
+        """The time of the other clock, which everybody tells who knows nothing of this one."""
+        return self._base()
 
     def advance(self, seconds: float) -> None:
         """Be so much further ahead; less than nothing sets it back."""

@@ -5,10 +5,10 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from infra.local.qstash.journal import AccountJournal
-from infra.local.qstash.records import Message
-from infra.local.qstash.timer import Timer
-from infra.local.qstash.wire.flow_limits import FlowLimits
+from .journal import AccountJournal
+from .records import Message
+from .timer import Timer
+from .wire.flow_limits import FlowLimits
 
 
 @dataclass(slots=True)

@@ -3,16 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from infra.local.qstash.delivery.courier import Courier
-from infra.local.qstash.errors import DailyLimitReached, Refused, check_quota
-from infra.local.qstash.plans import Plan
-from infra.local.qstash.records import Message, Place
-from infra.local.qstash.store import content_key, new_message_id
-from infra.local.qstash.url_groups import Endpoint, UrlGroups
-from infra.local.qstash.wire.destinations import check_destination
-from infra.local.qstash.wire.headers import Headers
-from infra.local.qstash.wire.names import is_name
-from infra.local.qstash.wire.options import Options, check_not_before, parse_options
+from .delivery.courier import Courier
+from .errors import DailyLimitReached, Refused, check_quota
+from .plans import Plan
+from .records import Message, Place
+from .store import content_key, new_message_id
+from .url_groups import Endpoint, UrlGroups
+from .wire.destinations import check_destination
+from .wire.headers import Headers
+from .wire.names import is_name
+from .wire.options import Options, check_not_before, parse_options
 
 _DAY = 86_400
 _DEDUPLICATION = ("Upstash-Deduplication-Id", "Upstash-Content-Based-Deduplication")

@@ -9,6 +9,7 @@ _DAY = 86_400.0
 DEFAULT_MAX_RETRIES = 5
 LONGEST_TIMEOUT = 7_200.0
 LARGEST_REQUEST = 100 * _MB
+LARGEST_ANSWER = 10 * _MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,11 @@ class Plan:
     max_parallelism: int | None = None
     dead_letter_retention: float | None = None
     log_retention: float | None = None
+
+    @property
+    def largest_answer(self) -> int:
+        """How much of a destination's answer is read: as much as a message may hold."""
+        return self.max_message_size or LARGEST_ANSWER
 
 
 _PAYG = Plan(

@@ -4,10 +4,10 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from infra.local.qstash.errors import check_quota
-from infra.local.qstash.journal import AccountJournal
-from infra.local.qstash.plans import Plan
-from infra.local.qstash.records import Message, Place
+from .errors import check_quota
+from .journal import AccountJournal
+from .plans import Plan
+from .records import Message, Place
 
 
 @dataclass(slots=True)

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
-from infra.local.qstash.cron import Cron
-from infra.local.qstash.wire.headers import Headers, first
-from infra.local.qstash.wire.options import Options
+from .cron import Cron
+from .wire.headers import Headers, first
+from .wire.options import Options
 
 
 class State(StrEnum):

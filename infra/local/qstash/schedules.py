@@ -1,16 +1,16 @@
 """One account's schedules: kept, due, and fired as ordinary messages."""
 
-import secrets
 from collections.abc import Callable
 from functools import partial
 
-from infra.local.qstash.cron import Cron
-from infra.local.qstash.delivery.courier import Courier
-from infra.local.qstash.errors import Refused, check_quota
-from infra.local.qstash.intake import Intake, deduplication_key
-from infra.local.qstash.journal import AccountJournal
-from infra.local.qstash.records import Message, Schedule
-from infra.local.qstash.timer import Timer
+from .cron import Cron
+from .delivery.courier import Courier
+from .errors import Refused, check_quota
+from .ids import new_id
+from .intake import Intake, deduplication_key
+from .journal import AccountJournal
+from .records import Message, Schedule
+from .timer import Timer
 
 
 class Schedules:
@@ -49,7 +49,7 @@ class Schedules:
         earlier = self._duplicate_of(key)
         if earlier is not None:
             return earlier, True
-        schedule = self._make(schedule_id or f"scd_{secrets.token_hex(14)}", cron, draft)
+        schedule = self._make(schedule_id or new_id("scd"), cron, draft)
         if key is not None:
             self._courier.store.remember_key(_own(key), schedule.id)
         return schedule, False

@@ -7,21 +7,20 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from aiohttp import web
-
-from infra.local.qstash.accounts import DEFAULT_USER, IDENTITIES, Account, open_account
-from infra.local.qstash.api.app import make_app
-from infra.local.qstash.clock import Clock
-from infra.local.qstash.delivery.courier import Rules
-from infra.local.qstash.delivery.faults import Faults
-from infra.local.qstash.delivery.hosts import Hosts
-from infra.local.qstash.delivery.sender import DEFAULT_REGION, Sender
-from infra.local.qstash.disk.file import FileJournal
-from infra.local.qstash.disk.restoring import restore
-from infra.local.qstash.journal import Journal
-from infra.local.qstash.plans import DEFAULT_MAX_RETRIES, Plan
-from infra.local.qstash.records import Message
-from infra.local.qstash.timer import Timer
+from .accounts import DEFAULT_USER, IDENTITIES, Account, open_account
+from .api.app import make_app
+from .clock import Clock
+from .delivery.courier import Rules
+from .delivery.faults import Faults
+from .delivery.hosts import Hosts
+from .delivery.sender import DEFAULT_REGION, Sender
+from .disk.file import FileJournal
+from .disk.restoring import restore
+from .journal import Journal
+from .listener import Listener, listen
+from .plans import DEFAULT_MAX_RETRIES, Plan
+from .records import Message
+from .timer import Timer
 
 _MOST_NAMED = 5
 _GLANCE = 0.005
@@ -71,11 +70,11 @@ class QStashServer:
         self.clock = Clock(clock, self._journal)
         self._rules = Rules(self.clock, backoff_scale, self._log, self.faults)
         self._timer = Timer(self.clock)
-        self._sender = Sender(self.clock, self.hosts, region)
+        self._sender = Sender(self.clock, self.hosts, region, self._plan.largest_answer)
         self._accounts = self._open_accounts()
         if isinstance(self._journal, FileJournal):
             restore(self._journal, self._accounts.values(), self.clock)
-        self._runner: web.AppRunner | None = None
+        self._listener: Listener | None = None
         self._timing: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
 
@@ -101,27 +100,21 @@ class QStashServer:
 
     async def start(self) -> None:
         """Listen, and deliver what is due. Raises OSError if the port is taken."""
-        app = make_app(self)
-        # A body is passed on as it came, so it must not be unpacked here.
-        runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=1.0)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, self._host, self._port).start()
-        except OSError:
-            await runner.cleanup()
-            raise
-        self._runner = runner
-        self._port = runner.addresses[0][1]
+        self._listener = await listen(make_app(self), self._host, self._port)
+        self._port = self._listener.port
         self._changed = asyncio.Event()
         await self._sender.open()
         self._timing = asyncio.create_task(self._timer.run())
         self._resume()
 
     async def stop(self) -> None:
-        """Close every connection and break off every delivery; `start` goes on with the same messages and port."""
-        if self._runner is None or self._timing is None:
+        """Close every connection and break off every delivery; `start` goes on with the same messages and port.
+
+        Raises Unwritable, when all that is done, if the state file cannot be written; `close` tries again.
+        """
+        if self._listener is None or self._timing is None:
             return
-        await self._runner.cleanup()
+        await self._listener.close()
         self._timing.cancel()
         with suppress(asyncio.CancelledError):
             await self._timing
@@ -129,8 +122,8 @@ class QStashServer:
             await account.courier.pause()
         self._timer.clear()
         await self._sender.close()
+        self._listener = self._timing = None
         self._journal.commit()
-        self._runner = self._timing = None
 
     def close(self) -> None:
         """Give up the state file, after the last `stop`."""
@@ -167,7 +160,7 @@ class QStashServer:
 
     async def reset(self) -> None:
         """Forget everything of all users, and tell the time again; keys are those of the beginning."""
-        running = self._runner is not None
+        running = self._listener is not None
         for account in self._accounts.values():
             await account.courier.pause()
         self._timer.clear()
@@ -219,7 +212,7 @@ class QStashServer:
         Returns the new message's id, for a URL group the first one's. Raises KeyError for an unknown schedule and
         RuntimeError unless the server is running and the schedule's URL group is there.
         """
-        if self._runner is None:
+        if self._listener is None:
             raise RuntimeError("the server is not running")
         for account in self._accounts.values():
             schedule = account.schedules.get(schedule_id)

@@ -2,16 +2,16 @@
 
 import hashlib
 import math
-import secrets
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from heapq import nlargest
 from itertools import chain, takewhile
 from typing import TypeVar
 
-from infra.local.qstash.journal import AccountJournal, Journal
-from infra.local.qstash.plans import Plan
-from infra.local.qstash.records import Attempt, DeadLetter, Event, Message, State, milliseconds
+from .ids import new_id
+from .journal import AccountJournal, Journal
+from .plans import Plan
+from .records import Attempt, DeadLetter, Event, Message, State, milliseconds
 
 DEDUPLICATION_WINDOW = 600.0
 MOST_FINISHED = 20_000
@@ -192,7 +192,7 @@ class Store:
 
 def new_message_id() -> str:
     """A fresh `msg_…`."""
-    return f"msg_{secrets.token_hex(16)}"
+    return new_id("msg", 32)
 
 
 def content_key(message: Message) -> str:

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from infra.local.qstash.errors import check_quota
-from infra.local.qstash.journal import AccountJournal
-from infra.local.qstash.plans import Plan
-from infra.local.qstash.wire.headers import Headers
+from .errors import check_quota
+from .journal import AccountJournal
+from .plans import Plan
+from .wire.headers import Headers
 
 
 @dataclass(slots=True)

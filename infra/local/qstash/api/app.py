@@ -6,19 +6,18 @@ from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
 from aiohttp import ClientPayloadError, web
-from aiohttp.typedefs import Handler as WebHandler
 
-from infra.local.qstash.accounts import Account
-from infra.local.qstash.api.calls import Call, Reply
-from infra.local.qstash.api.control import Control, answer_control
-from infra.local.qstash.api.origins import check_origin
-from infra.local.qstash.api.routes import find_handler, takes_destination
-from infra.local.qstash.delivery.faults import Faults
-from infra.local.qstash.errors import Refused
-from infra.local.qstash.pages.answering import answer_page
-from infra.local.qstash.plans import LARGEST_REQUEST
-from infra.local.qstash.wire.destinations import split_query
-from infra.local.qstash.wire.headers import Headers, canonical, collect, first
+from ..accounts import Account
+from ..delivery.faults import Faults
+from ..errors import Refused
+from ..pages.answering import answer_page
+from ..plans import LARGEST_REQUEST
+from ..wire.destinations import split_query
+from ..wire.headers import Headers, canonical, collect, first
+from .calls import Call, Reply
+from .control import Control, answer_control
+from .origins import check_origin, check_website
+from .routes import find_handler, takes_destination
 
 LARGEST_BODY = LARGEST_REQUEST
 _PUBLISHING = ("/v2/publish/", "/v2/enqueue/", "/v2/batch")
@@ -32,26 +31,19 @@ def make_app(control: Control) -> web.Application:
             return await _answer(request, await _read_body(request), control)
         except Refused as refusal:
             return _response(Reply(refusal.status, {"error": refusal.text}, refusal.headers))
+        except web.HTTPException as error:  # the framework's own, as for a body that is too large
+            return _response(Reply(error.status, {"error": error.reason}))
 
     # One route takes every path, because the framework's own matching would unescape and normalise.
-    app = web.Application(client_max_size=LARGEST_BODY, middlewares=[_plain_errors])
+    app = web.Application(client_max_size=LARGEST_BODY)
     app.router.add_route("*", "/{path:.*}", answer)
     return app
-
-
-@web.middleware
-async def _plain_errors(request: web.Request, handler: WebHandler) -> web.StreamResponse:
-    """Say what the framework itself refuses in the API's form."""
-    try:
-        return await handler(request)
-    except web.HTTPException as error:
-        return _response(Reply(error.status, {"error": error.reason}))
 
 
 async def _read_body(request: web.Request) -> bytes:
     try:
         return await request.read()
-    except (web.RequestPayloadError, ClientPayloadError) as error:
+    except (web.RequestPayloadError, ClientPayloadError, ConnectionResetError) as error:
         raise Refused(400, "the body could not be read") from error
 
 
@@ -62,6 +54,7 @@ async def _answer(request: web.Request, body: bytes, control: Control) -> web.St
         page = answer_page(request.method, path, query, body, control)
         control.commit()
         return page
+    check_website(request, control.allowed_hosts)
     rest, ours = split_query(query)
     headers = _merge(collect(request.headers.items()), ours)
     account, reads_only = _authenticate(headers, ours, control.accounts)

@@ -1,9 +1,9 @@
 """What was done to many messages at once."""
 
-from infra.local.qstash.api.calls import Call, Reply
-from infra.local.qstash.bulk_actions import BulkAction
-from infra.local.qstash.errors import Refused
-from infra.local.qstash.records import milliseconds
+from ..bulk_actions import BulkAction
+from ..errors import Refused
+from ..records import milliseconds
+from .calls import Call, Reply
 
 
 def list_actions(call: Call) -> Reply:

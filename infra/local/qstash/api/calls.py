@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from infra.local.qstash.accounts import Account
-from infra.local.qstash.errors import Refused
-from infra.local.qstash.wire.filters import Pairs
-from infra.local.qstash.wire.headers import Headers
+from ..accounts import Account
+from ..errors import Refused
+from ..wire.filters import Pairs
+from ..wire.headers import Headers
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,14 +5,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from infra.local.qstash.accounts import Account
-from infra.local.qstash.api.calls import Call, Reply, json_object
-from infra.local.qstash.api.control_faults import faults_json, set_faults
-from infra.local.qstash.clock import Clock
-from infra.local.qstash.delivery.faults import Faults
-from infra.local.qstash.delivery.hosts import Hosts
-from infra.local.qstash.errors import Refused
-from infra.local.qstash.wire.durations import parse_duration
+from ..accounts import Account
+from ..clock import Clock
+from ..delivery.faults import Faults
+from ..delivery.hosts import Hosts
+from ..errors import Refused
+from ..wire.durations import parse_duration
+from .calls import Call, Reply, json_object
+from .control_faults import faults_json, set_faults
 
 _DEFAULT_PATIENCE = 30.0
 

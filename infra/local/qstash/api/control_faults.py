@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from infra.local.qstash.delivery.faults import Faults
-from infra.local.qstash.errors import Refused
+from ..delivery.faults import Faults
+from ..errors import Refused
 
 _MOST_COPIES = 100
 _MOST = 10**9

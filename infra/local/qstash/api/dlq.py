@@ -1,10 +1,10 @@
 """Dead letters: read, delete and retry, one or many."""
 
-from infra.local.qstash.api.calls import Call, Reply, string_list
-from infra.local.qstash.errors import Refused
-from infra.local.qstash.records import DeadLetter
-from infra.local.qstash.wire.filters import OF_ANY_LIST, Filters, parse_filters
-from infra.local.qstash.wire.shapes import dead_letter_json
+from ..errors import Refused
+from ..records import DeadLetter
+from ..wire.filters import OF_ANY_LIST, Filters, parse_filters
+from ..wire.shapes import dead_letter_json
+from .calls import Call, Reply, string_list
 
 _FILTERS = OF_ANY_LIST | {"dlqId", "responseStatus"}
 _PAGE = 100

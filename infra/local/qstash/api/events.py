@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from itertools import islice
 
-from infra.local.qstash.api.calls import Call, Reply
-from infra.local.qstash.errors import Refused
-from infra.local.qstash.records import Event, State
-from infra.local.qstash.wire.filters import OF_ANY_LIST, Pairs, parse_filters
-from infra.local.qstash.wire.shapes import event_json
+from ..errors import Refused
+from ..records import Event, State
+from ..wire.filters import OF_ANY_LIST, Pairs, parse_filters
+from ..wire.shapes import event_json
+from .calls import Call, Reply
 
 _FILTERS = OF_ANY_LIST | {"host", "path", "state"}
 _PAGE = 1000

@@ -3,13 +3,13 @@
 import math
 from urllib.parse import unquote
 
-from infra.local.qstash.api.calls import Call, Reply
-from infra.local.qstash.delivery.lanes import most_open
-from infra.local.qstash.errors import Refused
-from infra.local.qstash.flow import Gate
-from infra.local.qstash.wire.filters import Pairs
-from infra.local.qstash.wire.flow_limits import FlowLimits, parse_count, parse_period
-from infra.local.qstash.wire.options import parse_bool
+from ..delivery.lanes import most_open
+from ..errors import Refused
+from ..flow import Gate
+from ..wire.filters import Pairs
+from ..wire.flow_limits import FlowLimits, parse_count, parse_period
+from ..wire.options import parse_bool
+from .calls import Call, Reply
 
 
 def list_flow_keys(call: Call) -> Reply:

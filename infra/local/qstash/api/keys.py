@@ -1,6 +1,6 @@
 """Signing keys."""
 
-from infra.local.qstash.api.calls import Call, Reply
+from .calls import Call, Reply
 
 
 def get_keys(call: Call) -> Reply:

@@ -1,10 +1,10 @@
 """Messages: read one, cancel one, some or all."""
 
-from infra.local.qstash.api.calls import Call, Reply, string_list
-from infra.local.qstash.errors import Refused
-from infra.local.qstash.records import Message, milliseconds
-from infra.local.qstash.wire.filters import OF_ANY_LIST, Pairs, parse_filters
-from infra.local.qstash.wire.shapes import message_json
+from ..errors import Refused
+from ..records import Message, milliseconds
+from ..wire.filters import OF_ANY_LIST, Pairs, parse_filters
+from ..wire.shapes import message_json
+from .calls import Call, Reply, string_list
 
 _FILTERS = OF_ANY_LIST | {"host", "path"}
 _LARGEST_COUNT = 500

@@ -1,4 +1,4 @@
-"""Who may look at the pages: nobody's website, though the reader's browser would ask for it."""
+"""Who may ask: nobody's website, though the reader's browser would do it for it."""
 
 import ipaddress
 from collections.abc import Collection
@@ -6,7 +6,7 @@ from collections.abc import Collection
 from aiohttp import web
 from yarl import URL
 
-from infra.local.qstash.errors import Refused
+from ..errors import Refused
 
 
 def check_origin(request: web.Request, allowed_hosts: Collection[str]) -> None:
@@ -24,11 +24,30 @@ def check_origin(request: web.Request, allowed_hosts: Collection[str]) -> None:
         raise Refused(403, "a page of another origin may not do this")
 
 
+def check_website(request: web.Request, allowed_hosts: Collection[str]) -> None:
+    """Refuse what a website that the developer visits sends to the API, whose tokens are public. Raises Refused (403).
+
+    Pages that this machine serves itself may ask, and those of `allowed_hosts`.
+    """
+    origin = request.headers.get("Origin")
+    host = "" if origin is None else _host_of(origin)
+    if origin is not None and not (_is_near(host) or host in allowed_hosts):
+        raise Refused(403, "a page of another origin may not do this")
+
+
 def _host_of(url: str) -> str:
     try:
         return (URL(url).host or "").lower()
     except ValueError:
         return ""
+
+
+def _is_near(host: str) -> bool:
+    """Whether only this machine or its network can have sent what comes from there."""
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return _is_local(host)
 
 
 def _is_local(host: str) -> bool:

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from infra.local.qstash.api.calls import Call, Reply
-from infra.local.qstash.errors import QuotaExceeded, Refused
-from infra.local.qstash.intake import Draft, Order, Receipt
-from infra.local.qstash.wire.headers import Headers, collect, is_header
-from infra.local.qstash.wire.names import check_name
+from ..errors import QuotaExceeded, Refused
+from ..intake import Draft, Order, Receipt
+from ..wire.headers import Headers, collect, is_header
+from ..wire.names import check_name
+from .calls import Call, Reply
 
 
 @dataclass(frozen=True, slots=True)

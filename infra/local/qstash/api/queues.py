@@ -2,11 +2,11 @@
 
 from collections import Counter
 
-from infra.local.qstash.api.calls import Call, Reply, json_object
-from infra.local.qstash.errors import Refused
-from infra.local.qstash.queues import Queue
-from infra.local.qstash.records import milliseconds
-from infra.local.qstash.wire.names import check_name
+from ..errors import Refused
+from ..queues import Queue
+from ..records import milliseconds
+from ..wire.names import check_name
+from .calls import Call, Reply, json_object
 
 
 def put_queue(call: Call) -> Reply:

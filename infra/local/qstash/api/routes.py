@@ -2,7 +2,8 @@
 
 import re
 
-from infra.local.qstash.api import (
+from ..errors import Refused
+from . import (
     bulk_actions,
     dlq,
     events,
@@ -14,8 +15,7 @@ from infra.local.qstash.api import (
     schedules,
     url_groups,
 )
-from infra.local.qstash.api.calls import Handler
-from infra.local.qstash.errors import Refused
+from .calls import Handler
 
 _ROUTES: tuple[tuple[str, re.Pattern[str], Handler], ...] = tuple(
     (method, re.compile(pattern), handler)

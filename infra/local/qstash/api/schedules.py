@@ -1,13 +1,13 @@
 """Schedules: write, read, delete, pause and resume."""
 
-from infra.local.qstash.api.calls import Call, Reply
-from infra.local.qstash.cron import Cron, parse_cron
-from infra.local.qstash.errors import Refused
-from infra.local.qstash.intake import Order
-from infra.local.qstash.records import Schedule
-from infra.local.qstash.wire.headers import Headers, first
-from infra.local.qstash.wire.names import check_name
-from infra.local.qstash.wire.shapes import schedule_json
+from ..cron import Cron, parse_cron
+from ..errors import Refused
+from ..intake import Order
+from ..records import Schedule
+from ..wire.headers import Headers, first
+from ..wire.names import check_name
+from ..wire.shapes import schedule_json
+from .calls import Call, Reply
 
 
 def put_schedule(call: Call) -> Reply:

@@ -1,12 +1,12 @@
 """URL groups, which the API calls topics."""
 
-from infra.local.qstash.api.calls import Call, Reply, json_object
-from infra.local.qstash.errors import Refused
-from infra.local.qstash.records import milliseconds
-from infra.local.qstash.url_groups import Endpoint, UrlGroup
-from infra.local.qstash.wire.destinations import check_url
-from infra.local.qstash.wire.headers import Headers, collect, is_header
-from infra.local.qstash.wire.names import check_name
+from ..errors import Refused
+from ..records import milliseconds
+from ..url_groups import Endpoint, UrlGroup
+from ..wire.destinations import check_url
+from ..wire.headers import Headers, collect, is_header
+from ..wire.names import check_name
+from .calls import Call, Reply, json_object
 
 
 def put_endpoints(call: Call) -> Reply:

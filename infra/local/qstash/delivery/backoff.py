@@ -4,9 +4,9 @@ import email.utils
 import math
 import re
 
-from infra.local.qstash.wire.durations import parse_duration
-from infra.local.qstash.wire.expressions import evaluate
-from infra.local.qstash.wire.headers import Headers, first
+from ..wire.durations import parse_duration
+from ..wire.expressions import evaluate
+from ..wire.headers import Headers, first
 
 _DAY = 86_400.0
 _ASKING_HEADERS = (

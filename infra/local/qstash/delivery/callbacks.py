@@ -3,9 +3,9 @@
 import base64
 import json
 
-from infra.local.qstash.records import Attempt, DeadLetter, Message, milliseconds
-from infra.local.qstash.store import new_message_id
-from infra.local.qstash.wire.options import Callback
+from ..records import Attempt, DeadLetter, Message, milliseconds
+from ..store import new_message_id
+from ..wire.options import Callback
 
 
 def callback_message(

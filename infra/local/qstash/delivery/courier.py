@@ -6,20 +6,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from infra.local.qstash.delivery.backoff import chosen_wait, requested_wait
-from infra.local.qstash.delivery.callbacks import callback_message
-from infra.local.qstash.delivery.faults import Faults
-from infra.local.qstash.delivery.sender import Sender
-from infra.local.qstash.delivery.signing import SigningKeys
-from infra.local.qstash.flow import FlowControl, Gate
-from infra.local.qstash.journal import AccountJournal
-from infra.local.qstash.plans import Plan
-from infra.local.qstash.queues import Queue, Queues
-from infra.local.qstash.records import Attempt, DeadLetter, Message, State
-from infra.local.qstash.store import Store
-from infra.local.qstash.timer import Timer
-from infra.local.qstash.wire.flow_limits import FlowLimits
-from infra.local.qstash.wire.options import Callback
+from ..flow import FlowControl, Gate
+from ..journal import AccountJournal
+from ..plans import Plan
+from ..queues import Queue, Queues
+from ..records import Attempt, DeadLetter, Message, State
+from ..store import Store
+from ..timer import Timer
+from ..wire.flow_limits import FlowLimits
+from ..wire.options import Callback
+from .backoff import chosen_wait, requested_wait
+from .callbacks import callback_message
+from .faults import Faults
+from .sender import Sender
+from .signing import SigningKeys
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from infra.local.qstash.disk.records import encode
-from infra.local.qstash.errors import Refused
-from infra.local.qstash.journal import Journal, Kind
+from ..errors import Refused
+from ..journal import Journal, Kind
+from .records import encode
 
 _VERSION = 1
 # Deliveries end one by one; what a crash within this time forgets is delivered once more.

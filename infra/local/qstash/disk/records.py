@@ -5,18 +5,18 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any
 
-from infra.local.qstash.bulk_actions import BulkAction
-from infra.local.qstash.clock import Clock
-from infra.local.qstash.cron import parse_cron
-from infra.local.qstash.delivery.signing import SigningKeys
-from infra.local.qstash.flow import Gate
-from infra.local.qstash.journal import Kind
-from infra.local.qstash.plans import Plan
-from infra.local.qstash.queues import Queue
-from infra.local.qstash.records import Attempt, DeadLetter, Event, Message, Place, Schedule, State
-from infra.local.qstash.url_groups import Endpoint, UrlGroup
-from infra.local.qstash.wire.flow_limits import FlowLimits
-from infra.local.qstash.wire.options import parse_options
+from ..bulk_actions import BulkAction
+from ..clock import Clock
+from ..cron import parse_cron
+from ..delivery.signing import SigningKeys
+from ..flow import Gate
+from ..journal import Kind
+from ..plans import Plan
+from ..queues import Queue
+from ..records import Attempt, DeadLetter, Event, Message, Place, Schedule, State
+from ..url_groups import Endpoint, UrlGroup
+from ..wire.flow_limits import FlowLimits
+from ..wire.options import parse_options
 
 _NO_LIMITS = Plan(max_retries=None)
 

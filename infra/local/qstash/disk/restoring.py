@@ -4,12 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from infra.local.qstash.accounts import Account
-from infra.local.qstash.clock import Clock
-from infra.local.qstash.disk import records
-from infra.local.qstash.disk.file import FileJournal
-from infra.local.qstash.journal import Kind
-from infra.local.qstash.records import Message
+from ..accounts import Account
+from ..clock import Clock
+from ..journal import Kind
+from ..records import Message
+from . import records
+from .file import FileJournal
 
 _Found = dict[tuple[str, Kind], dict[str, Any]]
 

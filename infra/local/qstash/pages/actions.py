@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from infra.local.qstash.accounts import Account
-from infra.local.qstash.errors import Refused
-from infra.local.qstash.flow import Gate
-from infra.local.qstash.queues import Queue
-from infra.local.qstash.records import DeadLetter, Message, Schedule
+from ..accounts import Account
+from ..errors import Refused
+from ..flow import Gate
+from ..queues import Queue
+from ..records import DeadLetter, Message, Schedule
 
 Form = dict[str, str]
 

@@ -4,12 +4,12 @@ from urllib.parse import parse_qsl, unquote, urlencode
 
 from aiohttp import web
 
-from infra.local.qstash.accounts import Account
-from infra.local.qstash.api.control import Control
-from infra.local.qstash.errors import Refused
-from infra.local.qstash.pages import views
-from infra.local.qstash.pages.actions import act
-from infra.local.qstash.pages.rendering import redirect, render, style_sheet
+from ..accounts import Account
+from ..api.control import Control
+from ..errors import Refused
+from . import views
+from .actions import act
+from .rendering import redirect, render, style_sheet
 
 _LISTS = {
     "/": views.messages,

@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from infra.local.qstash.accounts import Account
-from infra.local.qstash.api.control import Control
-from infra.local.qstash.pages.views import View
+from ..accounts import Account
+from ..api.control import Control
+from .views import View
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _POLICY = (

@@ -3,11 +3,11 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from infra.local.qstash.accounts import Account
-from infra.local.qstash.records import Attempt, Event, Message, State
-from infra.local.qstash.wire.headers import Headers
-from infra.local.qstash.wire.redaction import hashed
-from infra.local.qstash.wire.shapes import shown_headers
+from ..accounts import Account
+from ..records import Attempt, Event, Message, State
+from ..wire.headers import Headers
+from ..wire.redaction import hashed
+from ..wire.shapes import shown_headers
 
 _SHOWN = 100
 _SHOWN_BODY = 20_000

@@ -5,8 +5,8 @@ from urllib.parse import unquote_plus
 
 from yarl import URL
 
-from infra.local.qstash.errors import Refused
-from infra.local.qstash.wire.names import is_name
+from ..errors import Refused
+from .names import is_name
 
 _VISIBLE = re.compile(r"[!-~]+")
 _SCHEME = re.compile(r"https?://", re.IGNORECASE)

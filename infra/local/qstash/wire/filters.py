@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from yarl import URL
 
-from infra.local.qstash.errors import Refused
-from infra.local.qstash.records import Message
+from ..errors import Refused
+from ..records import Message
 
 Pairs = list[tuple[str, str]]
 

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from infra.local.qstash.wire.durations import parse_duration
+from .durations import parse_duration
 
 _LONGEST_PERIOD = 7 * 86_400.0
 _COUNT = re.compile(r"[1-9][0-9]{0,8}")

@@ -2,7 +2,7 @@
 
 import re
 
-from infra.local.qstash.errors import Refused
+from ..errors import Refused
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,256}")
 

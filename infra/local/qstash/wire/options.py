@@ -5,14 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from infra.local.qstash.errors import QuotaExceeded, Refused, check_quota
-from infra.local.qstash.plans import LONGEST_TIMEOUT, Plan
-from infra.local.qstash.wire.destinations import check_destination
-from infra.local.qstash.wire.durations import parse_duration
-from infra.local.qstash.wire.expressions import check_expression
-from infra.local.qstash.wire.flow_limits import FlowLimits, parse_flow_limits
-from infra.local.qstash.wire.headers import Headers, canonical, first, may_travel, strip_prefix
-from infra.local.qstash.wire.redaction import Redaction, parse_redaction
+from ..errors import QuotaExceeded, Refused, check_quota
+from ..plans import LONGEST_TIMEOUT, Plan
+from .destinations import check_destination
+from .durations import parse_duration
+from .expressions import check_expression
+from .flow_limits import FlowLimits, parse_flow_limits
+from .headers import Headers, canonical, first, may_travel, strip_prefix
+from .redaction import Redaction, parse_redaction
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 DEFAULT_RETRIES = 3

@@ -4,7 +4,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-from infra.local.qstash.wire.headers import Headers, canonical
+from .headers import Headers, canonical
 
 _HEADER = re.compile(r"headers?\[\s*([^\[\]]+?)\s*\]")
 

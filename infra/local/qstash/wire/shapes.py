@@ -2,11 +2,11 @@
 
 import base64
 
-from infra.local.qstash.records import Attempt, DeadLetter, Event, Message, Schedule, State, milliseconds
-from infra.local.qstash.wire.flow_limits import FlowLimits
-from infra.local.qstash.wire.headers import Headers, first
-from infra.local.qstash.wire.options import Callback, Options
-from infra.local.qstash.wire.redaction import hashed
+from ..records import Attempt, DeadLetter, Event, Message, Schedule, State, milliseconds
+from .flow_limits import FlowLimits
+from .headers import Headers, first
+from .options import Callback, Options
+from .redaction import hashed
 
 Json = dict[str, object]
 

@@ -1,0 +1,67 @@
+"""The address where the server is asked, and the connections to it."""
+
+import asyncio
+from contextlib import suppress
+
+from aiohttp import web
+
+# How often the event loop turns between the system's word of a connection and the framework's knowing of it.
+_TURNS_TO_CONNECT = 3
+_SECONDS_TO_ANSWER = 1.0
+
+LONGEST_LINE = 2**20
+"""Bytes of a request's first line, and of all of a header: as Go's HTTP server has it."""
+
+
+class Listener:
+    """A web application that is being served. `listen` makes one."""
+
+    def __init__(self, runner: web.AppRunner, server: asyncio.Server) -> None:
+        self._runner = runner
+        self._server = server
+
+    @property
+    def port(self) -> int:
+        """The port, also where any free one was asked for."""
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def close(self) -> None:
+        """Take no more connections, give those under way a second, and leave none open."""
+        await self._stop_accepting()
+        web_server = self._runner.server
+        connections = [] if web_server is None else web_server.connections
+        transports = [each.transport for each in connections if each.transport is not None]
+        await self._runner.cleanup()
+        # Left to itself a connection would stay until its client has read all of the answer.
+        for transport in transports:
+            transport.abort()
+
+    async def _stop_accepting(self) -> None:
+        # An asyncio server that is closed while it accepts a connection forgets that one, open.
+        with suppress(NotImplementedError):  # on Windows, where it is not read like this
+            for each in self._server.sockets:
+                asyncio.get_running_loop().remove_reader(each.fileno())
+        for _ in range(_TURNS_TO_CONNECT):
+            await asyncio.sleep(0)
+        self._server.close()
+
+
+async def listen(app: web.Application, host: str, port: int) -> Listener:
+    """Serve `app` from now on. Raises OSError if the port is taken or the host is not here."""
+    # A body is passed on as it came, so it must not be unpacked here.
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        auto_decompress=False,
+        shutdown_timeout=_SECONDS_TO_ANSWER,
+        max_line_size=LONGEST_LINE,
+        max_field_size=LONGEST_LINE,
+    )
+    await runner.setup()
+    assert runner.server is not None  # noqa: S101 - for the type checker: `setup` makes it
+    try:
+        server = await asyncio.get_running_loop().create_server(runner.server, host, port, backlog=1024)
+    except OSError:
+        await runner.cleanup()
+        raise
+    return Listener(runner, server)
