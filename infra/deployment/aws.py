@@ -73,12 +73,7 @@ class Account:
         """The stack of this name. Raises NoSuchStack."""
         client = self._client("cloudformation")
         with _in_our_words():
-            try:
-                (found,) = client.describe_stacks(StackName=name)["Stacks"]
-            except ClientError as error:
-                if "does not exist" not in str(error):
-                    raise
-                raise NoSuchStack(f"there is no stack {name} in {self.region}") from None
+            found = self._described(client, name)
             pages = client.get_paginator("list_stack_resources").paginate(StackName=name)
             resources = {
                 each["LogicalResourceId"]: Resource(
@@ -89,6 +84,13 @@ class Account:
                 if each["ResourceStatus"] != "DELETE_COMPLETE"  # what a rollback has taken away is listed too
             }
         return DeployedStack(name, found["StackStatus"], found.get("StackStatusReason", ""), resources)
+
+    def outputs(self, name: str) -> dict[str, str]:
+        """The outputs of the stack of this name. Raises NoSuchStack."""
+        client = self._client("cloudformation")
+        with _in_our_words():
+            found = self._described(client, name)
+        return {each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", [])}
 
     def delete_stack(self, name: str) -> None:
         """Delete a stack and wait until it is gone. Raises AwsUnavailable too where CloudFormation gives up."""
@@ -126,6 +128,15 @@ class Account:
         with _in_our_words():
             limits = self._client("lambda").get_account_settings()["AccountLimit"]
         return int(limits["ConcurrentExecutions"])
+
+    def _described(self, client: Any, name: str) -> dict[str, Any]:
+        try:
+            (found,) = client.describe_stacks(StackName=name)["Stacks"]
+        except ClientError as error:
+            if "does not exist" not in str(error):
+                raise
+            raise NoSuchStack(f"there is no stack {name} in {self.region}") from None
+        return dict(found)
 
     def _client(self, service: str) -> Any:
         with _in_our_words():
