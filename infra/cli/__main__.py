@@ -82,6 +82,8 @@ def _fail(error: BaseException) -> int:
         case click.ClickException():
             return _tell(error.format_message(), error.exit_code)
         case _:
+            if sys.stderr.isatty():
+                print(file=sys.stderr)  # the line has ^C, or a question
             return _tell("stopped", INTERRUPTED)
 
 

@@ -74,7 +74,7 @@ def _line(
     line = Text()
     for place, width in widths.items():
         column = columns[place]
-        cell = Text(row[place], colours.get(row[place], "") if column.coloured else style)
+        cell = Text(row[place], style or (colours.get(row[place], "") if column.coloured else ""))
         if column.cut:
             cell.truncate(width, overflow="ellipsis")
         padding = " " * (width - cell.cell_len)

@@ -22,13 +22,13 @@ def refusal(answer: httpx.Response, target: Target) -> NotDone:  # noqa: PLR0911
     match answer.status_code:
         case 401:
             return NotAllowed(f"{target.name} refuses the key: {words}. Set JOBS_API_KEY to one of its keys")
-        case 403:
+        case 403 if "error" in said:
             return NotAllowed(f"{target.name} does not allow it: {words}")
         case 404 if "error" in said and said["error"] != _NO_PATH:
             return NotDone(words)
         case 409:
             return NotDone(words)
-        case 404 | 405:
+        case 403 | 404 | 405:
             return Unreachable(
                 f"{target.url} does not answer as a jobs API does ({words}), or {_OTHER_VERSION}"
             )

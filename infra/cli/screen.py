@@ -19,6 +19,7 @@ from rich.text import Text
 from infra.cli.columns import Column, laid_out
 
 _ENDLESS = 1_000_000  # columns of what is no terminal
+_NAME_WIDTH = 12
 _CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\U000e0000-\U000e007f]"
 )
@@ -60,6 +61,11 @@ class Screen:
         """Lines of an answer, wrapped by nobody."""
         shown = Text(safe(text), style) if isinstance(text, str) else text
         self.out.print(shown, soft_wrap=True)
+
+    def fact(self, name: str, value: object, style: str = "") -> None:
+        """A name, and in its column what it is; nothing where it is None."""
+        if value is not None:
+            self.show(Text.assemble((f"{name:<{_NAME_WIDTH}} ", "dim"), (one_line(str(value)), style)))
 
     def say(self, message: str, style: str = "") -> None:
         """A message beside the answer."""

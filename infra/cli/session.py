@@ -75,6 +75,9 @@ def nearest(given: str, known: Iterable[str]) -> str:
     >>> nearest("send-emial", ["send-email", "ping"])
     'did you mean send-email?'
     """
-    names = sorted(known)
-    close = difflib.get_close_matches(given, names, n=3)
-    return f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(names) or 'none'}"
+    names = {each.lower(): each for each in sorted(known)}
+    alike = difflib.get_close_matches(given.lower(), names, n=3)
+    close = [names[each] for each in alike or [each for each in names if given.lower()[:4] in each]]
+    return (
+        f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(names.values()) or 'none'}"
+    )

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from functions.jobs_api.shapes import Accepted
+from infra.cli.errors import Invalid, Wrong
 from infra.cli.options import ID, connected
 from infra.cli.session import Session
 from infra.cli.values import JsonObject, Moment, Span
@@ -73,10 +74,11 @@ def enqueue_job(
         "callback": options["callback"],
         "failureCallback": failure_callback,
     }
-    with session.knowing_types(job_type):
-        accepted = session.api.post(
-            "/v1/jobs", Accepted, {name: value for name, value in asked.items() if value is not None}
-        )
+    try:
+        with session.knowing_types(job_type):
+            accepted = session.api.post("/v1/jobs", Accepted, _given(asked))
+    except Invalid as error:
+        raise Wrong(f"{error}. The command `types {job_type}` shows what it takes") from None
     if wait:
         session.screen.say(f"accepted as {accepted.job_id}")
         wait_for_end(session, str(accepted.job_id), timeout)
@@ -84,3 +86,7 @@ def enqueue_job(
         session.screen.emit(accepted)
     else:
         session.screen.show(str(accepted.job_id))
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}

@@ -107,8 +107,9 @@ def _show_steps(session: Session, found: Statistics) -> None:
     ):
         most = max(counts, default=0)
         bars = "".join(_BARS[-(-count * (len(_BARS) - 1) // most) if most else 0] for count in counts)
-        line = Text(f"{name:<9} ", "dim").append(bars, COLOURS["failed" if name == "failed" else "completed"])
-        session.screen.show(line.append(f"  at most {thousands(most)} in {span(found.step)}", "dim"))
+        colour = COLOURS["failed" if name == "failed" else "completed"]
+        scale = f"  at most {thousands(most)} in {span(found.step)}"
+        session.screen.show(Text.assemble((f"{name:<9} ", "dim"), (bars, colour), (scale, "dim")))
 
 
 @click.command("health")
@@ -137,13 +138,15 @@ def _show_health(session: Session, health: Health) -> None:
     facts: dict[str, Any] = {
         "last hour": f"{health.total_jobs} jobs" + (f": {counts}" if counts else ""),
         "failed": f"{health.failure_rate or 0:.1%} of those that ended",
-        "waiting": f"{health.depth}, the oldest due one for {span(health.oldest_pending or 0)}",
+        "waiting": f"{health.depth}, the oldest due one for {span(health.oldest_pending)}"
+        if health.depth
+        else 0,
         "stuck": health.stuck,
         "dead letters": health.dead_letters,
         "unpublished": health.unpublished,
     }
     for name, value in facts.items():
-        session.screen.show(Text(f"{name:<13} ", "dim").append(str(value), "not dim"))
+        session.screen.fact(name, value)
 
 
 @click.command("dead-letters")

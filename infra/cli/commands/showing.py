@@ -13,11 +13,9 @@ from functions.jobs_api.shapes import AttemptError, Job
 from functions.jobs_api.wording import ago, clock, pretty, span
 from infra.cli.api import part
 from infra.cli.options import connected
-from infra.cli.screen import COLOURS, Screen, one_line, safe
+from infra.cli.screen import COLOURS, Screen, safe
 from infra.cli.session import Session
 from infra.cli.values import JobId
-
-_WIDTH = 12
 
 
 @click.command("show")
@@ -31,7 +29,7 @@ def show_job(session: Session, job_id: str, tracebacks: bool) -> None:
         session.screen.emit(job)
         return
     for name, value in _facts(job, f"{session.api.target.url}/jobs/{job.job_id}"):
-        _fact(session.screen, name, value)
+        session.screen.fact(name, value, COLOURS.get(str(value), "") if name == "status" else "")
     session.screen.show()
     for moment in timeline(job):
         _moment(session.screen, moment, tracebacks=tracebacks)
@@ -62,18 +60,8 @@ def _facts(job: Job, page: str) -> Iterator[tuple[str, Any]]:
     yield "page", page
 
 
-def _fact(screen: Screen, name: str, value: Any) -> None:
-    if value is None:
-        return
-    line = Text(f"{name:<{_WIDTH}} ", "dim")
-    style = COLOURS.get(str(value), "") if name == "status" else ""
-    screen.show(line.append(one_line(str(value)), style or "not dim"))
-
-
 def _moment(screen: Screen, moment: Moment, *, tracebacks: bool) -> None:
-    line = Text(f"{clock(moment.at)}  ", "dim").append(
-        moment.title, COLOURS.get(moment.kind, "") or "not dim"
-    )
+    line = Text.assemble((f"{clock(moment.at)}  ", "dim"), (moment.title, COLOURS.get(moment.kind, "")))
     if moment.seconds is not None:
         line.append(f"  {span(moment.seconds)} later", "dim")
     screen.show(line)

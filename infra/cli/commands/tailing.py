@@ -110,8 +110,11 @@ def _show(session: Session, jobs: list[JobSummary], statuses: tuple[str, ...]) -
 
 
 def _line(session: Session, job: JobSummary) -> Text:
-    line = Text(f"{job.updated_at:%H:%M:%S}  ", "dim")
-    line.append(f"{job.status:<10}", COLOURS.get(job.status, "")).append(f"  {job.job_id}  ")
+    line = Text.assemble(
+        (f"{job.updated_at:%H:%M:%S}  ", "dim"),
+        (f"{job.status:<10}", COLOURS.get(job.status, "")),
+        f"  {job.job_id}  ",
+    )
     line.append(f"{one_line(job.type):<{_TYPE_WIDTH}}  {tries(job)}")
     if job.completed_at is not None:
         line.append(f"  {between(job.started_at, job.completed_at)}", "dim")
