@@ -73,7 +73,7 @@ def _said(answer: httpx.Response) -> dict[str, Any]:
 def _words(said: dict[str, Any], answer: httpx.Response) -> str:
     text = said.get("error") or said.get("Message") or said.get("message")
     if not isinstance(text, str):
-        text = " ".join(answer.text.split())[:_LONGEST] or answer.reason_phrase
+        text = ("" if said else " ".join(answer.text.split())[:_LONGEST]) or answer.reason_phrase
     problems = "; ".join(f"{field}: {what}" for field, what in _problems(said))
     return f"{text}: {problems}" if problems and problems not in text else text
 

@@ -49,17 +49,21 @@ def list_jobs(
 
     An id in the list is whole also where the terminal is narrow; other columns go first.
     """
-    found: list[JobSummary] = []
-    last = JobPage(jobs=[], next=cursor, searched_to=None)
+    if ids and session.as_json:
+        raise click.UsageError("--ids and --json are two forms: give one of them")
+    kept: list[JobSummary] = []
+    found, last = 0, JobPage(jobs=[], next=cursor, searched_to=None)
     with session.knowing_types(filters.get("type")):
         for last in pages(session.api, filters, None if everything else limit, cursor):
-            if ids and not session.as_json:
-                session.screen.show("\n".join(str(job.job_id) for job in last.jobs)) if last.jobs else None
-            elif not session.as_json:
+            if session.as_json:
+                kept += last.jobs
+            elif ids:
+                show_ids(session, last.jobs)
+            else:
                 show_jobs(session, last.jobs, titled=not found)
-            found += last.jobs
+            found += len(last.jobs)
     if session.as_json:
-        session.screen.emit(JobPage(jobs=found, next=last.next, searched_to=last.searched_to))
+        session.screen.emit(JobPage(jobs=kept, next=last.next, searched_to=last.searched_to))
     _say_the_rest(session, found, last)
 
 
@@ -75,6 +79,12 @@ def pages(
         yield page
         if cursor is None or (limit is not None and (found >= limit or looked_at >= _MOST_PAGES)):
             return
+
+
+def show_ids(session: Session, jobs: list[JobSummary]) -> None:
+    """Their ids, one a line."""
+    for job in jobs:
+        session.screen.show(str(job.job_id))
 
 
 def show_jobs(session: Session, jobs: list[JobSummary], *, titled: bool = True) -> None:
@@ -101,11 +111,11 @@ def tries(job: JobSummary) -> str:
     return f"{job.attempt}/{job.max_attempts}"
 
 
-def _say_the_rest(session: Session, found: list[JobSummary], last: JobPage) -> None:
+def _say_the_rest(session: Session, found: int, last: JobPage) -> None:
     if last.next is None:
-        if not found:
+        if found == 0:
             session.screen.say("no job fits")
         return
     searched = f", searched back to {clock(last.searched_to)}" if last.searched_to else ""
     how = f"--limit, --all, or --cursor {last.next}"
-    session.screen.say(f"the newest {len(found)} that fit{searched}; there may be more: {how}", "dim")
+    session.screen.say(f"the newest {found} that fit{searched}; there may be more: {how}", "dim")
