@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import pty
+import select
 import signal
 import struct
 import subprocess
@@ -25,7 +26,16 @@ from tests.e2e.conftest import wait_for, wait_until_ended
 from tests.integration.jobs import Note
 from tests.integration.jobs_api.rows import failed
 
-JOBS = (sys.executable, "-m", "infra.cli")
+# The terminal is the process's own, so that Ctrl-C reaches it; also where these tests run in a shell's background.
+START = """
+import fcntl, os, runpy, signal, sys, termios
+signal.signal(signal.SIGINT, signal.default_int_handler)
+if os.isatty(0):
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+runpy.run_module("infra.cli", run_name="__main__", alter_sys=True)
+"""
+JOBS = (sys.executable, "-c", START)
+SECONDS = 90
 pytestmark = pytest.mark.usefixtures("producer")
 
 
@@ -61,10 +71,10 @@ class Terminal:
         ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
         self._ours, self.text = ours, ""
+        command = [*JOBS, *map(str, arguments)]
         self.process = subprocess.Popen(
-            [*JOBS, *map(str, arguments)], env=shell, cwd=ROOT, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-        )  # fmt: skip
+            command, env=shell, cwd=ROOT, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+        )
         os.close(theirs)
 
     def read_until(self, text: str) -> None:
@@ -83,6 +93,7 @@ class Terminal:
         return self.process.wait(timeout=30)
 
     def _read(self) -> bool:
+        assert select.select([self._ours], [], [], SECONDS)[0], f"nothing more was said: {self.text}"
         try:
             read = os.read(self._ours, 65_536)
         except OSError:  # the other side is closed
