@@ -14,7 +14,8 @@ _DOES_NOT_EXIST = """<ErrorResponse><Error><Type>Sender</Type><Code>ValidationEr
 <Message>Stack with id {name} does not exist</Message></Error></ErrorResponse>"""
 _STACK = """<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>{name}</StackName>
 <StackStatus>{status}</StackStatus><StackStatusReason>{reason}</StackStatusReason>
-<CreationTime>2026-01-01T00:00:00Z</CreationTime></member></Stacks></DescribeStacksResult></DescribeStacksResponse>"""
+<CreationTime>2026-01-01T00:00:00Z</CreationTime><Outputs>{outputs}</Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>"""
+_OUTPUT = "<member><OutputKey>{key}</OutputKey><OutputValue>{value}</OutputValue></member>"
 _RESOURCE = """<member><LogicalResourceId>{logical}</LogicalResourceId><PhysicalResourceId>{physical}</PhysicalResourceId>
 <ResourceType>{kind}</ResourceType><ResourceStatus>{status}</ResourceStatus>
 <LastUpdatedTimestamp>2026-01-01T00:00:00Z</LastUpdatedTimestamp></member>"""
@@ -33,6 +34,7 @@ class Description:
     there: bool = True
     taken_away: set[str] = field(default_factory=set)  # resources that a rollback has deleted
     concurrency: int = 1000
+    outputs: dict[str, str] = field(default_factory=dict)
     refused: set[str] = field(default_factory=set)  # operations that IAM does not allow
     calls: list[str] = field(default_factory=list)
 
@@ -51,7 +53,12 @@ class Description:
 
     def _answer(self, operation: str) -> str:
         if operation == "DescribeStacks":
-            return _STACK.format(name=self.name, status=self.status, reason=escape(self.reason))
+            outputs = "".join(
+                _OUTPUT.format(key=key, value=escape(value)) for key, value in self.outputs.items()
+            )
+            return _STACK.format(
+                name=self.name, status=self.status, reason=escape(self.reason), outputs=outputs
+            )
         if operation == "ListStackResources":
             members = (
                 _RESOURCE.format(
