@@ -73,7 +73,7 @@ def test_a_list_shows_whole_ids_and_takes_every_filter(jobs: CommandLine, connec
     put(connection, job_type="send-email", created_at=NOW - timedelta(days=3))
     ran = jobs("list", "--limit", 1)
     assert ran.code == 0
-    assert ran.out.splitlines()[0].split() == ["JOB", "TYPE", "STATUS", "TRY", "AGE"]
+    assert ran.out.splitlines()[0].split() == ["JOB", "TYPE", "STATUS", "TRY", "AGE", "ORG", "USER", "ERROR"]
     everywhere = jobs("list")
     (line,) = (each for each in everywhere.out.splitlines() if each.startswith(str(wanted)))
     assert line.split()[1:4] == ["crm-match", "failed", "1/3"]
