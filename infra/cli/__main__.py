@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from typing import TextIO
 
 import click
 
@@ -62,7 +63,7 @@ def main(arguments: Sequence[str], session: Session | None = None) -> int:
     except click.exceptions.Exit as ended:
         return ended.exit_code
     except BrokenPipeError:  # whoever reads has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence(sys.stdout)
     except (NotDone, click.ClickException, click.Abort, KeyboardInterrupt) as error:
         return _fail(error)
     return 0
@@ -88,8 +89,16 @@ def _fail(error: BaseException) -> int:
 
 
 def _tell(message: str, code: int) -> int:
-    print(f"✗ {safe(' '.join(message.split()))}", file=sys.stderr)
+    try:
+        print(f"✗ {safe(' '.join(message.split()))}", file=sys.stderr, flush=True)
+    except BrokenPipeError:
+        _silence(sys.stderr)
     return code
+
+
+def _silence(stream: TextIO) -> None:
+    """What is left in its buffer goes nowhere, or Python would complain at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 if __name__ == "__main__":

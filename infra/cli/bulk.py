@@ -73,8 +73,13 @@ class Sweep:
     def _say_how_far(self, session: Session, outcome: Outcome) -> None:
         if session.as_json:
             session.screen.emit(outcome.as_json)
-        done = f"broke off after {len(outcome.job_ids)} jobs; of the next {self.at_once} it is not known"
+        done = f"broke off after {jobs_of(len(outcome.job_ids))}; of the next {self.at_once} it is not known"
         session.screen.say(done + (f". Go on with --cursor {outcome.next}" if outcome.next else ""), "yellow")
+
+
+def jobs_of(number: int) -> str:
+    """1 job, 2 jobs."""
+    return f"{number} job{'' if number == 1 else 's'}"
 
 
 def each_of(session: Session, job_ids: Sequence[str], act: Callable[[str], object], what: str) -> Outcome:
@@ -89,7 +94,7 @@ def each_of(session: Session, job_ids: Sequence[str], act: Callable[[str], objec
         if session.as_json:
             session.screen.emit(outcome.as_json)
         left = job_ids[len(outcome.job_ids) + len(outcome.failures) :]
-        session.screen.say(f"broke off after {len(outcome.job_ids)} jobs, at {left[0]}", "yellow")
+        session.screen.say(f"broke off after {jobs_of(len(outcome.job_ids))}, at {left[0]}", "yellow")
         raise
     return outcome
 

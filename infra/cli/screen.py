@@ -36,11 +36,13 @@ COLOURS = {
 }
 
 
-class _Pipe(Console):
-    """A console whose broken pipe is told to us."""
+class _Console(Console):
+    """A console whose reader may go: from stdout that ends the command, from stderr it must not, for jobs are acted on."""
 
     def on_broken_pipe(self) -> None:
-        raise BrokenPipeError
+        if not self.stderr:
+            raise BrokenPipeError
+        self.quiet = True
 
 
 class Screen:
@@ -93,7 +95,7 @@ def one_line(text: str) -> str:
 
 
 def _console(*, stderr: bool) -> Console:
-    console = _Pipe(stderr=stderr, markup=False, emoji=False, highlight=False)
+    console = _Console(stderr=stderr, markup=False, emoji=False, highlight=False)
     if not console.is_terminal:
         console.width = _ENDLESS
     return console

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,8 +12,11 @@ from typing import Any
 import httpx
 import pytest
 
+from functions.jobs_api.shapes import EnqueueRequest, Filters
+from infra.cli import options
 from infra.cli.__main__ import main
 from infra.cli.columns import Column, laid_out
+from infra.cli.commands import enqueueing
 from infra.cli.errors import NotDone, Wrong
 from infra.cli.screen import one_line, safe
 from infra.cli.session import Session, nearest
@@ -403,3 +407,24 @@ def test_json_is_ascii_so_that_nothing_in_it_is_obeyed(run: Run) -> None:
     assert out.replace("\n", "").isprintable()
     assert out.isascii()
     assert json.loads(out) == body
+
+
+# --- beside the API's document -------------------------------------------------------------------------------
+
+
+def test_each_thing_that_the_api_does_has_a_command() -> None:
+    document = json.loads((ROOT / "functions/jobs_api/openapi.json").read_text("utf-8"))
+    code = "\n".join(path.read_text("utf-8") for path in (ROOT / "infra/cli").rglob("*.py"))
+    asked = {re.sub(r"\{[^}]*\}", "{}", path) for path in re.findall(r'"(/(?:v1/|health)[^"]*)"', code)}
+    asked |= {path.replace("/{}/{}", f"/{{}}/{verb}") for path in asked for verb in ("pause", "resume")}
+    routes = {re.sub(r"\{[^}]*\}", "{}", path) for path in document["paths"]}
+    assert routes - asked == set()
+
+
+def test_each_filter_and_each_option_of_enqueue_is_there() -> None:
+    assert {wire for wire, _kwargs in options._FILTERS.values()} == set(
+        Filters.model_json_schema(by_alias=True)["properties"]
+    )
+    known = {each.name for each in enqueueing.enqueue_job.params}
+    assert {*EnqueueRequest.model_fields} - {"type", "user_id", "organization_id"} <= known
+    assert {"job_type", "user", "organization"} <= known

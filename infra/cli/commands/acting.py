@@ -10,7 +10,7 @@ import click
 
 from functions.jobs_api.shapes import MOST_AT_ONCE, Count, Done
 from infra.cli.api import part
-from infra.cli.bulk import Outcome, Sweep, each_of
+from infra.cli.bulk import Outcome, Sweep, each_of, jobs_of
 from infra.cli.commands.retrying import retry
 from infra.cli.errors import NotDone, Wrong
 from infra.cli.options import connected, described, filtered
@@ -122,7 +122,7 @@ def _act(session: Session, action: _Action, job_ids: list[str], filters: dict[st
 
 def _those(session: Session, action: _Action, job_ids: list[str], how: _How) -> Outcome | None:
     if how.dry_run:
-        _preview(session, action, Count(count=len(job_ids), complete=True), f"{len(job_ids)} jobs")
+        _preview(session, action, Count(count=len(job_ids), complete=True), jobs_of(len(job_ids)))
         return None
     return each_of(session, job_ids, action.one, action.verb)
 
@@ -150,7 +150,9 @@ def _in_words(filters: dict[str, Any], fitting: Count, how: _How) -> str:
     which = f" ({described(filters)})" if described(filters) else ""
     more = "" if fitting.complete else " or more"
     newest = f"the newest {how.limit} of " if how.limit is not None and how.limit < fitting.count else ""
-    return f"{newest}{fitting.count}{more} {filters['status']} jobs{which}"
+    return (
+        f"{newest}{fitting.count}{more} {filters['status']} {'job' if fitting.count == 1 else 'jobs'}{which}"
+    )
 
 
 def _preview(session: Session, action: _Action, fitting: Count, jobs: str) -> None:
@@ -167,8 +169,8 @@ def _tell(session: Session, action: _Action, outcome: Outcome) -> None:
         session.screen.emit(outcome.as_json)
     else:
         skipped = f"; {outcome.skipped} had changed meanwhile" if outcome.skipped else ""
-        session.screen.show(f"{action.past} {done} jobs{skipped}")
+        session.screen.show(f"{action.past} {jobs_of(done)}{skipped}")
     for job_id, why in outcome.failures.items():
         session.screen.say(f"✗ {why}" if job_id in why else f"✗ {job_id}: {why}", "red")
     if refused:
-        raise NotDone(f"{refused} of {refused + done} jobs were not {action.past}")
+        raise NotDone(f"{refused} of {jobs_of(refused + done)} were not {action.past}")

@@ -42,7 +42,7 @@ _LONGEST_PAUSE = 15.0  # seconds between two tries where nobody answers
 )
 @click.option(
     "--interval",
-    type=click.FloatRange(0.2, 3600),
+    type=click.FloatRange(0.5, 3600),
     default=1.0,
     show_default=True,
     help="Seconds between two looks.",

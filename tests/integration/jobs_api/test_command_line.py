@@ -421,12 +421,12 @@ def test_jobs_are_cancelled_by_id_and_by_filter_with_a_reason(
     one, *others = [put(connection) for _each in range(4)]
     running, other = put(connection, status="processing"), put(connection, job_type="send-email")
     ran = jobs("cancel", one, "--reason", "a mistake")
-    assert (ran.code, ran.out) == (0, "cancelled 1 jobs\n")
+    assert (ran.code, ran.out) == (0, "cancelled 1 job\n")
     assert "a mistake" in stored(connection, one)["error"]
     ran = jobs("cancel", "--type", "crm-match", "--yes", "--reason", "all of them")
     assert (ran.code, ran.out) == (0, "cancelled 3 jobs\n")
     assert {stored(connection, each)["status"] for each in others} == {"cancelled"}
-    assert jobs("cancel", "--status", "processing", "-y").out == "cancelled 1 jobs\n"
+    assert jobs("cancel", "--status", "processing", "-y").out == "cancelled 1 job\n"
     assert stored(connection, running)["status"] == "cancelled"
     assert stored(connection, other)["status"] == "pending"
     assert jobs("cancel", one).code == 1
@@ -471,7 +471,7 @@ def test_a_key_of_one_organization_sees_and_replays_its_own(
     assert jobs("list", "--ids").out == f"{own}\n"
     assert jobs("show", foreign).code == 1
     assert jobs("list", "--organization", OWN + 1).code == 4
-    assert jobs("replay", "--status", "failed", "--yes").out == "replayed 1 jobs\n"
+    assert jobs("replay", "--status", "failed", "--yes").out == "replayed 1 job\n"
     assert stored(connection, foreign)["status"] == "failed"
 
 
