@@ -11,7 +11,7 @@ import click
 
 from functions.jobs_api.shapes import Status
 from infra.cli.session import Session
-from infra.cli.values import Id, Moment
+from infra.cli.values import Id, Moment, Span
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -57,6 +57,16 @@ def _noting(command: Callable[..., R]) -> Callable[..., R]:
         return command(*arguments, **options)
 
     return noted
+
+
+def waiting(command: Callable[P, R]) -> Callable[P, R]:
+    """A command that may wait for the job's end."""
+    for option in (
+        click.option("--timeout", type=Span(), default="5m", show_default=True, help="How long to --wait."),
+        click.option("--wait", is_flag=True, help="Wait until the job has ended: 0 if it completed, else 1."),
+    ):
+        command = option(command)
+    return command
 
 
 def filtered(command: Callable[..., R]) -> Callable[..., R]:

@@ -115,6 +115,7 @@ def _introduce(cloud: LocalCloud) -> None:
         '  >>> enqueue_welcome("ada@example.com", WelcomeData(name="Ada"))\n'
         "or send an event as Stripe, Resend, GitHub or a sender of your own would:\n"
         "  make stripe-event TYPE=checkout.session.completed\n"
+        "[bold]make jobs[/] shows jobs and acts on them (docs/command-line.md).\n"
         "Functions restart when their code changes. Ctrl-C stops everything.\n"
     )
 

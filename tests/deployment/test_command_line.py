@@ -13,7 +13,7 @@ from infra.cli.__main__ import main
 from infra.cli.session import Session
 from infra.local import environment as local
 from infra.local.aws import REGION
-from tests.deployment.aws import Description, described
+from tests.deployment.aws import Description, credentials, described
 
 Run = Callable[..., int]
 
@@ -27,12 +27,7 @@ def description(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Des
     with described(stack) as address:
         for name, value in {
             "AWS_ENDPOINT_URL_CLOUDFORMATION": address,
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_ACCESS_KEY_ID": "operator",
-            "AWS_SECRET_ACCESS_KEY": "operator",
-            "AWS_CONFIG_FILE": str(tmp_path / "none"),
-            "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none"),
-            "AWS_EC2_METADATA_DISABLED": "true",
+            **credentials(tmp_path),
             "JOBS_API_URL": "http://127.0.0.1:1",
             "JOBS_API_KEY": "ph_key",
         }.items():

@@ -9,7 +9,7 @@ import click
 
 from functions.jobs_api.shapes import Accepted
 from infra.cli.errors import Invalid, Wrong
-from infra.cli.options import ID, connected
+from infra.cli.options import ID, connected, waiting
 from infra.cli.session import Session
 from infra.cli.values import JsonObject, Moment, Span
 from infra.cli.waiting import wait_for_end
@@ -37,8 +37,7 @@ def _headers(_ctx: click.Context, _param: click.Parameter, given: tuple[str, ...
 )
 @click.option("--callback", metavar="URL", help="QStash calls it after each attempt.")
 @click.option("--failure-callback", metavar="URL", help="Called once the job has failed.")
-@click.option("--wait", is_flag=True, help="Wait until it has ended: 0 if it completed, else 1.")
-@click.option("--timeout", type=Span(), default="5m", show_default=True, help="How long to --wait.")
+@waiting
 @connected
 def enqueue_job(
     session: Session,

@@ -10,9 +10,9 @@ import click
 from functions.jobs_api.shapes import Done, Job
 from infra.cli.api import part
 from infra.cli.errors import Invalid, NotDone
-from infra.cli.options import connected
+from infra.cli.options import connected, waiting
 from infra.cli.session import Session
-from infra.cli.values import JobId, JsonObject, Span, read_object
+from infra.cli.values import JobId, JsonObject, read_object
 from infra.cli.waiting import wait_for_end
 
 
@@ -20,8 +20,7 @@ from infra.cli.waiting import wait_for_end
 @click.argument("job_id", type=JobId())
 @click.option("--payload", type=JsonObject(), help="A corrected payload.")
 @click.option("--edit", is_flag=True, help="Correct the payload in $EDITOR.")
-@click.option("--wait", is_flag=True, help="Wait until it has ended: 0 if it completed, else 1.")
-@click.option("--timeout", type=Span(), default="5m", show_default=True, help="How long to --wait.")
+@waiting
 @connected
 def retry_job(
     session: Session,

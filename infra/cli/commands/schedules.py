@@ -9,9 +9,8 @@ from functions.jobs_api.wording import ago
 from infra.cli.api import part
 from infra.cli.columns import Column
 from infra.cli.errors import NotDone
-from infra.cli.options import connected
+from infra.cli.options import connected, waiting
 from infra.cli.session import Session, nearest
-from infra.cli.values import Span
 from infra.cli.waiting import wait_for_end
 
 _COLUMNS = (
@@ -58,8 +57,7 @@ def resume_schedule(session: Session, name: str) -> None:
 
 @schedules.command("run")
 @_named
-@click.option("--wait", is_flag=True, help="Wait until the run has ended: 0 if it completed, else 1.")
-@click.option("--timeout", type=Span(), default="5m", show_default=True, help="How long to --wait.")
+@waiting
 @connected
 def run_schedule(session: Session, name: str, wait: bool, timeout: float) -> None:
     """Run its job once, now, and print the job's id."""
