@@ -348,6 +348,20 @@ def test_hundreds_of_dead_letters_are_replayed_in_bounded_batches(
     assert (nothing.code, nothing.out) == (0, "replayed 0 jobs\n")
 
 
+def test_what_fails_again_meanwhile_is_not_replayed_twice(jobs: CommandLine, connection: Connection) -> None:
+    put_many(connection, 30)
+
+    def fail_again(number: int) -> None:
+        assert number < 10, "it does not end"
+        connection.execute(
+            "UPDATE job_executions SET status = 'failed', error = 'no luck', completed_at = now() WHERE status = 'pending'"
+        )
+
+    jobs.transport.before = fail_again
+    ran = jobs("replay", "--status", "failed", "--at-once", 10, "--yes", "--json")
+    assert (ran.code, len(ran.json["jobIds"]), len(set(ran.json["jobIds"]))) == (0, 30, 30)
+
+
 def test_a_few_of_them_can_be_tried_first(jobs: CommandLine, connection: Connection) -> None:
     put_many(connection, 12)
     told = jobs("replay", "--status", "failed", "--limit", 5, "--dry-run")
