@@ -86,6 +86,15 @@ class Terminal:
     def type(self, text: str) -> None:
         os.write(self._ours, text.encode())
 
+    def interrupt(self) -> int:
+        """Ctrl-C until it is heard: Python misses one that comes just before it waits for a key. The exit code."""
+        for _second in range(SECONDS):
+            self.type("\x03")
+            while select.select([self._ours], [], [], 1)[0]:
+                if not self._read():
+                    return self.end()
+        raise AssertionError(self.text)
+
     def end(self) -> int:
         """Read all that is still said; the exit code."""
         while self._read():
@@ -145,15 +154,14 @@ def test_hundreds_are_replayed_on_a_terminal_with_a_question_and_a_bar(
 
 def test_no_is_no_and_ctrl_c_too(shell: dict[str, str], connection: Connection) -> None:
     job_id = failed(connection, organization_id=4712)
-    for answer, code, words in (
-        ("n\n", 1, "nothing was done"),
-        ("\n", 1, "nothing was done"),
-        ("\x03", 130, "stopped"),
-    ):
+    for answer in ("n\n", "\n"):
         with on_terminal(shell, 100, "replay", "--organization", 4712) as terminal:
             terminal.read_until("[y/N]: ")
             terminal.type(answer)
-            assert (terminal.end(), words in terminal.text) == (code, True), terminal.text
+            assert (terminal.end(), "nothing was done" in terminal.text) == (1, True), terminal.text
+    with on_terminal(shell, 100, "replay", "--organization", 4712) as terminal:
+        terminal.read_until("[y/N]: ")
+        assert (terminal.interrupt(), "stopped" in terminal.text) == (130, True), terminal.text
     row = connection.execute("SELECT status FROM job_executions WHERE job_id = %s", [job_id]).fetchone()
     assert row == {"status": "failed"}
 
