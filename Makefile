@@ -46,6 +46,9 @@ qstash: setup ## the local QStash alone, on port 8080 (ARGS="--state file" and m
 shell: setup ## a Python prompt connected to the running make dev
 	@$(BIN)/python -m infra.local.shell
 
+jobs: setup ## see jobs and act on them over the HTTP API (ARGS="list --status failed"; docs/command-line.md)
+	@$(BIN)/python -m infra.cli $(ARGS)
+
 # $(call send,source): one event, to make dev or to the receiver at URL, which SECRET is its sender's at.
 send = @$(BIN)/python -m infra.webhooks $(1) $(if $(TYPE),--type "$(TYPE)") $(if $(FILE),--file "$(FILE)") $(if $(URL),--url "$(URL)") $(if $(SECRET),--secret "$(SECRET)")
 
@@ -144,7 +147,7 @@ TEMPLATES := template.yaml infra/observability.yaml
 # ES7000 a dead letter queue for the mails of alarms.
 UNWANTED_RULES := WS1000 WS1004 ES7000
 
-.PHONY: help setup demo dev qstash shell migrate schedules deploy secrets doctor destroy sam-local event seed payload-key payload-key-use api-key openapi test test-pooler chaos check format
+.PHONY: help setup demo dev qstash shell jobs migrate schedules deploy secrets doctor destroy sam-local event seed payload-key payload-key-use api-key openapi test test-pooler chaos check format
 .PHONY: stripe-event resend-event github-event custom-event fuzz-webhooks fuzz-api new-job
 
 # ---- Building for Lambda ----------------------------------------------------------------------------------------

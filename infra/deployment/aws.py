@@ -74,12 +74,7 @@ class Account:
         """The stack of this name. Raises NoSuchStack."""
         client = self._client("cloudformation")
         with _in_our_words():
-            try:
-                (found,) = client.describe_stacks(StackName=name)["Stacks"]
-            except ClientError as error:
-                if "does not exist" not in str(error):
-                    raise
-                raise NoSuchStack(f"there is no stack {name} in {self.region}") from None
+            found = self._described(client, name)
             pages = client.get_paginator("list_stack_resources").paginate(StackName=name)
             resources = {
                 each["LogicalResourceId"]: Resource(
@@ -89,10 +84,16 @@ class Account:
                 for each in page["StackResourceSummaries"]
                 if each["ResourceStatus"] != "DELETE_COMPLETE"  # what a rollback has taken away is listed too
             }
-        outputs = {each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", [])}
         return DeployedStack(
-            name, found["StackStatus"], found.get("StackStatusReason", ""), resources, outputs
+            name, found["StackStatus"], found.get("StackStatusReason", ""), resources, _outputs(found)
         )
+
+    def outputs(self, name: str) -> dict[str, str]:
+        """The outputs of the stack of this name. Raises NoSuchStack."""
+        client = self._client("cloudformation")
+        with _in_our_words():
+            found = self._described(client, name)
+        return _outputs(found)
 
     def delete_stack(self, name: str) -> None:
         """Delete a stack and wait until it is gone. Raises AwsUnavailable too where CloudFormation gives up."""
@@ -131,9 +132,22 @@ class Account:
             limits = self._client("lambda").get_account_settings()["AccountLimit"]
         return int(limits["ConcurrentExecutions"])
 
+    def _described(self, client: Any, name: str) -> dict[str, Any]:
+        try:
+            (found,) = client.describe_stacks(StackName=name)["Stacks"]
+        except ClientError as error:
+            if "does not exist" not in str(error):
+                raise
+            raise NoSuchStack(f"there is no stack {name} in {self.region}") from None
+        return dict(found)
+
     def _client(self, service: str) -> Any:
         with _in_our_words():
             return self._session.client(service, config=_CONFIG)
+
+
+def _outputs(described: Mapping[str, Any]) -> dict[str, str]:
+    return {each["OutputKey"]: each["OutputValue"] for each in described.get("Outputs", [])}
 
 
 @contextmanager

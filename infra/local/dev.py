@@ -16,13 +16,12 @@ from watchfiles import watch
 
 from infra.local.cloud import LocalCloud, LocalCloudError, Ports
 from infra.local.console import end_on_sigterm, err, fail, out, up
+from infra.local.environment import ENVIRONMENT, FOLDER
 from infra.schedules.applying import apply
 from infra.schedules.stack import LOCAL, Stack
 from infra.template import ROOT, Template
 from shared.errors import PosthasteError
 
-FOLDER = ROOT / ".local" / "dev"
-ENVIRONMENT = FOLDER / "env"
 _PORTS = {
     "POSTGRES_PORT": 54329,
     "QSTASH_PORT": 8080,
@@ -92,7 +91,10 @@ def _environment_file(cloud: LocalCloud) -> Iterator[None]:
 
 
 def _write_environment(cloud: LocalCloud) -> None:
-    lines = [f"{name}='{value}'" for name, value in cloud.environment.items()]
+    api = {"JOBS_API_URL": cloud.dashboard_url, "JOBS_API_KEY": cloud.api_key}
+    lines = [f"{name}='{value}'" for name, value in (cloud.environment | api).items()]
+    ENVIRONMENT.unlink(missing_ok=True)
+    ENVIRONMENT.touch(mode=0o600)
     ENVIRONMENT.write_text("\n".join(lines) + "\n", "utf-8")
 
 
@@ -118,6 +120,7 @@ def _introduce(cloud: LocalCloud) -> None:
         '  >>> enqueue_welcome("ada@example.com", WelcomeData(name="Ada"))\n'
         "or send an event as Stripe, Resend, GitHub or a sender of your own would:\n"
         "  make stripe-event TYPE=checkout.session.completed\n"
+        "[bold]make jobs[/] shows jobs and acts on them (docs/command-line.md).\n"
         "Functions restart when their code changes. Ctrl-C stops everything.\n"
     )
 

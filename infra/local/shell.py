@@ -7,7 +7,7 @@ import os
 import sys
 
 from infra.local.console import fail
-from infra.local.dev import ENVIRONMENT
+from infra.local.environment import running
 
 _BANNER = """\
 Posthaste, connected to make dev. Enqueue something:
@@ -17,11 +17,10 @@ Posthaste, connected to make dev. Enqueue something:
 
 def main() -> int:
     """Run the prompt; the exit code."""
-    if not ENVIRONMENT.exists():
+    variables = running()
+    if variables is None:
         return fail("there is no local cloud to talk to: start it with `make dev` in another terminal")
-    for line in ENVIRONMENT.read_text("utf-8").splitlines():
-        name, _, value = line.partition("=")
-        os.environ[name] = value.strip("'")
+    os.environ.update(variables)
     code.interact(banner=_BANNER, exitmsg="", local={})
     return 0
 

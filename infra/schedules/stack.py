@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from infra.local.environment import running
 from infra.samconfig import SAMCONFIG, UnknownEnvironment, UnreadableSamconfig, environment
 from shared import publishing
 
@@ -30,15 +31,12 @@ class Stack:
 
 def local() -> Stack:
     """The running `make dev`. Raises StackUnknown if there is none."""
-    from infra.local.dev import ENVIRONMENT  # noqa: PLC0415  # the whole local cloud: a deployed stack takes none of it
-
-    if not ENVIRONMENT.exists():
+    variables = running()
+    if variables is None:
         raise StackUnknown(
             "there is no local cloud to talk to: start it with `make dev` in another terminal, "
             "or name a deployed stack with ENV=staging"
         )
-    lines = ENVIRONMENT.read_text("utf-8").splitlines()
-    variables = {name: value.strip("'") for name, _, value in (line.partition("=") for line in lines)}
     return Stack(LOCAL, variables=variables)
 
 

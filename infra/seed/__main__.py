@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import psycopg
 
 from infra.local.console import fail, out
+from infra.local.environment import running
 from infra.seed import Seeded, SeedError, seed
 
 
@@ -59,12 +60,7 @@ def _time(text: str) -> datetime:
 
 
 def _url_of_dev() -> str | None:
-    from infra.local.dev import ENVIRONMENT  # noqa: PLC0415  # the whole local cloud, which a given url does without
-
-    if not ENVIRONMENT.exists():
-        return None
-    lines = (line.partition("=") for line in ENVIRONMENT.read_text("utf-8").splitlines())
-    return next((value.strip("'") for name, _, value in lines if name == "DATABASE_URL"), None)
+    return (running() or {}).get("DATABASE_URL")
 
 
 def _show(connection: psycopg.Connection, seeded: Seeded, seconds: float) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
+from infra.local.aws import REGION
 from tests.deployment.serving import Answer, Asked, serving
 
 _DOES_NOT_EXIST = """<ErrorResponse><Error><Type>Sender</Type><Code>ValidationError</Code>
@@ -53,9 +55,11 @@ class Description:
 
     def _answer(self, operation: str) -> str:
         if operation == "DescribeStacks":
-            outputs = (_OUTPUT.format(key=key, value=escape(value)) for key, value in self.outputs.items())
+            outputs = "".join(
+                _OUTPUT.format(key=key, value=escape(value)) for key, value in self.outputs.items()
+            )
             return _STACK.format(
-                name=self.name, status=self.status, reason=escape(self.reason), outputs="".join(outputs)
+                name=self.name, status=self.status, reason=escape(self.reason), outputs=outputs
             )
         if operation == "ListStackResources":
             members = (
@@ -71,6 +75,18 @@ class Description:
         assert operation == "DeleteStack"
         self.there = False
         return "<DeleteStackResponse></DeleteStackResponse>"
+
+
+def credentials(folder: Path) -> dict[str, str]:
+    """The variables of an operator who has credentials, and no files of AWS's."""
+    return {
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": "operator",
+        "AWS_SECRET_ACCESS_KEY": "operator",
+        "AWS_CONFIG_FILE": str(folder / "none"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(folder / "none"),
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
 
 
 def described(description: Description) -> AbstractContextManager[str]:

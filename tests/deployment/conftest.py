@@ -12,7 +12,6 @@ import boto3
 import pytest
 
 from infra.deployment.__main__ import main
-from infra.local.aws import REGION
 from infra.local.awslambda import Function
 from infra.local.cloud import LocalCloud
 from infra.local.qstash.schedules import Schedules
@@ -21,7 +20,7 @@ from infra.schedules.applying import apply
 from infra.schedules.stack import Stack
 from infra.template import ROOT, Template
 from shared import database
-from tests.deployment.aws import Description, described
+from tests.deployment.aws import Description, credentials, described
 from tests.deployment.resend import resend_answers
 
 TEMPLATE = Template()
@@ -99,15 +98,7 @@ def operator(cloud: LocalCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     """An operator's shell: AWS credentials, and none of the variables that applications have."""
     for name in [*cloud.environment, "MAKEFLAGS", "JOB_ENDPOINTS_PARAMETER", "AWS_PROFILE"]:
         monkeypatch.delenv(name, raising=False)
-    for name, value in {
-        "AWS_ENDPOINT_URL": cloud.aws.url,
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_ACCESS_KEY_ID": "operator",
-        "AWS_SECRET_ACCESS_KEY": "operator",
-        "AWS_CONFIG_FILE": str(tmp_path / "none"),
-        "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none"),
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }.items():
+    for name, value in {"AWS_ENDPOINT_URL": cloud.aws.url, **credentials(tmp_path)}.items():
         monkeypatch.setenv(name, value)
     return monkeypatch
 

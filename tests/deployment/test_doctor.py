@@ -528,12 +528,12 @@ def test_without_an_environment_it_is_the_running_local_cloud(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     from infra.deployment.__main__ import main
-    from infra.local import dev
+    from infra.local import environment as local_environment
     from infra.schedules.applying import apply
     from infra.schedules.stack import LOCAL, Stack
 
     written = tmp_path / "env"
-    operator.setattr(dev, "ENVIRONMENT", written)
+    operator.setattr(local_environment, "ENVIRONMENT", written)
     assert main(["doctor", "--template", str(few_endpoints)]) == 1
     assert "start it with `make dev`" in capsys.readouterr().out
     variables = deployed.cloud.environment

@@ -12,7 +12,7 @@ import pytest
 from qstash import QStash
 from qstash.schedule import Schedule
 
-from infra.local import dev
+from infra.local import environment as local_environment
 from infra.local.qstash import QStashServer
 from infra.schedules.__main__ import main
 from infra.schedules.checking import check
@@ -271,7 +271,7 @@ def test_without_a_stack_it_is_the_running_local_clouds(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     written = tmp_path / "env"
-    environment.setattr(dev, "ENVIRONMENT", written)
+    environment.setattr(local_environment, "ENVIRONMENT", written)
     assert main(["--template", str(file)]) == 2
     assert "make dev" in capsys.readouterr().err
     names = ("cleanup-old-data", "generate-report", "record-failure")

@@ -19,8 +19,9 @@ from functions.jobs_api.pages.timeline import timeline
 from functions.jobs_api.reading.actions import list_actions
 from functions.jobs_api.reading.details import show_job
 from functions.jobs_api.reading.listing import list_jobs
-from functions.jobs_api.rendering import html, pretty, redirect
+from functions.jobs_api.rendering import html, redirect
 from functions.jobs_api.shapes import Job
+from functions.jobs_api.wording import pretty
 from shared.errors import InvalidJob
 from shared.registry import JobType
 
