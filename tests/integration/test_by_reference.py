@@ -23,7 +23,7 @@ from shared.database import Connection
 from shared.dispatcher import JobRequest, enqueue, enqueue_batch, enqueue_many, retry
 from shared.envelope import Envelope, scheduled_job_id
 from shared.errors import IdempotencyConflict, InvalidJob
-from shared.job_request import LARGEST_INSERT, LARGEST_MESSAGE, LARGEST_PAYLOAD
+from shared.job_request import LARGEST_MESSAGE, LARGEST_PAYLOAD
 from shared.outcomes import Fail
 from shared.registry import REGISTRY, JobType
 from shared.rows import Execution
@@ -130,8 +130,11 @@ def test_one_byte_more_is_refused(connection: Connection) -> None:
     assert executions.latest(connection) == []
 
 
-def test_a_call_that_postgres_could_not_read_at_once_is_refused(connection: Connection) -> None:
-    many = [LARGEST] * (LARGEST_INSERT // LARGEST_PAYLOAD + 1)
+def test_a_call_that_postgres_could_not_read_at_once_is_refused(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.job_request.LARGEST_INSERT", 2 * LARGEST_MESSAGE)  # 128 MB would take long
+    many = [LARGE] * 3
     for ask in (lambda: enqueue_many(many), lambda: enqueue_batch(many, Note())):
         with pytest.raises(InvalidJob, match="make several calls"):
             ask()

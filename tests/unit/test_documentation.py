@@ -184,9 +184,11 @@ def _variable(line: str) -> tuple[str, str] | None:
     return (match[1], match[2]) if match else None
 
 
+@cache
 def read_in(folder: Path) -> set[str]:
     """The variables that Python files read from `os.environ` by a literal name."""
-    trees = [ast.parse(path.read_text("utf-8")) for path in folder.rglob("*.py")]
+    texts = (path.read_text("utf-8") for path in folder.rglob("*.py"))
+    trees = [ast.parse(text) for text in texts if "environ" in text]
     return {name for tree in trees for node in ast.walk(tree) for name in _names_read(node)}
 
 

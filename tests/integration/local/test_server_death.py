@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[3]
 
 # One environment is idle (frozen), one hangs in its handler, one in its init.
 SERVER = f"""
-import asyncio, json, pathlib
+import asyncio, json, pathlib, signal
 from infra.local.awslambda import Function, LambdaServer
 
 async def main():
@@ -37,6 +37,7 @@ async def main():
     print(json.dumps([*pids, server._warden.group]), flush=True)
     await asyncio.gather(*hanging)
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run in a shell's background
 asyncio.run(main())
 """
 
