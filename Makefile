@@ -34,7 +34,7 @@ $(VENV)/.ready: tests/requirements.txt requirements.txt $(OWN_REQUIREMENTS) infr
 	$(call step,packages that check and test (3 of 3),$(INSTALL) -r tests/requirements.txt)
 	@touch $@
 
-demo: setup ## start everything on this machine, send eight mails, show them, stop
+demo: setup ## start everything on this machine, run each job once, show what it made, stop
 	@$(BIN)/python -m infra.local.demo
 
 dev: setup ## the local cloud, staying up; functions restart when their code changes
