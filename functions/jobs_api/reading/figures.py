@@ -136,7 +136,13 @@ def _alarming(rate: float, gauges: QueueGauges) -> list[str]:
 
 
 def _worrying(gauges: QueueGauges) -> list[str]:
-    return [f"{gauges.dead_letters} dead letters wait for somebody"] if gauges.dead_letters else []
+    match gauges.dead_letters:
+        case 0:
+            return []
+        case 1:
+            return ["1 dead letter waits for somebody"]
+        case more:
+            return [f"{more} dead letters wait for somebody"]
 
 
 def _step(at: datetime, row: Mapping[str, Any] | None) -> Step:
