@@ -1,5 +1,6 @@
 """What is written down for a restart. By default nothing is; `disk` writes to a file."""
 
+from collections.abc import Callable
 from typing import Literal, TypeAlias
 
 Kind: TypeAlias = Literal[
@@ -15,6 +16,12 @@ class Journal:
 
     def drop(self, user: str, kind: Kind, record_id: str) -> None:
         """Keep no record of that kind and id."""
+
+    def otherwise(self, undo: Callable[[], None]) -> None:
+        """How to undo a change in memory, should the request that made it be refused at its commit."""
+
+    def take_back(self) -> None:
+        """Undo what was changed since the last commit, the latest first, as far as it was said how."""
 
     def clear(self) -> None:
         """Keep nothing of what was written down so far."""
@@ -40,3 +47,7 @@ class AccountJournal:
     def drop(self, kind: Kind, record_id: str) -> None:
         """Keep no record of that kind and id."""
         self._journal.drop(self._user, kind, record_id)
+
+    def otherwise(self, undo: Callable[[], None]) -> None:
+        """How to undo a change in memory, should the request that made it be refused at its commit."""
+        self._journal.otherwise(undo)

@@ -51,9 +51,8 @@ async def _answer(request: web.Request, body: bytes, control: Control) -> web.St
     path, mark, query = request.raw_path.partition("?")
     if not path.startswith(("/v2/", "/control/")):
         check_origin(request, control.allowed_hosts)
-        page = answer_page(request.method, path, query, body, control)
-        control.commit()
-        return page
+        with control.written_or_refused():
+            return answer_page(request.method, path, query, body, control)
     check_website(request, control.allowed_hosts)
     rest, ours = split_query(query)
     headers = _merge(collect(request.headers.items()), ours)
@@ -65,14 +64,15 @@ async def _answer(request: web.Request, body: bytes, control: Control) -> web.St
         reply = await answer_control(
             request.method, path, Call(account, path, parameters, headers, body, ""), control
         )
-    else:
-        handler, argument = find_handler(request.method, path)
-        if request.method == "POST" and path.startswith(_PUBLISHING):
-            _refuse_if_told(control.faults)
-        if takes_destination(handler) and (rest or (mark and not ours)):
-            argument = f"{argument}?{rest}"
+        control.commit()
+        return _response(reply)
+    handler, argument = find_handler(request.method, path)
+    if request.method == "POST" and path.startswith(_PUBLISHING):
+        _refuse_if_told(control.faults)
+    if takes_destination(handler) and (rest or (mark and not ours)):
+        argument = f"{argument}?{rest}"
+    with control.written_or_refused():
         reply = handler(Call(account, argument, parameters, headers, body, request.remote or "127.0.0.1"))
-    control.commit()
     return _response(reply)
 
 

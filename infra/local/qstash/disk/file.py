@@ -48,6 +48,7 @@ class FileJournal(Journal):
         self._log = log
         self._puts: dict[tuple[str, Kind, str], object] = {}
         self._drops: dict[tuple[str, Kind, str], None] = {}
+        self._undos: list[Callable[[], None]] = []
         self._timer: asyncio.TimerHandle | None = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -73,10 +74,22 @@ class FileJournal(Journal):
         self._drops[key] = None
         self._commit_soon()
 
+    def otherwise(self, undo: Callable[[], None]) -> None:
+        """How to undo a change in memory, should the request that made it be refused at its commit."""
+        self._undos.append(undo)
+
+    def take_back(self) -> None:
+        """Undo what was changed since the last commit, the latest first, as far as it was said how."""
+        undos, self._undos = self._undos, []
+        for undo in reversed(undos):
+            undo()
+        self._undos.clear()  # what undoing has done is not to be undone
+
     def clear(self) -> None:
         """Keep nothing of what was written down so far."""
         self._puts.clear()
         self._drops.clear()
+        self._undos.clear()
         self._database.execute("DELETE FROM records")
 
     def commit(self) -> None:
@@ -85,6 +98,7 @@ class FileJournal(Journal):
             self._timer.cancel()
             self._timer = None
         if not self._puts and not self._drops:
+            self._undos.clear()
             return
         first, self._number = self._number + 1, self._number + len(self._puts)
         # As JSON, because what came in a header need not be text that SQLite takes.
@@ -104,6 +118,7 @@ class FileJournal(Journal):
             raise Unwritable(f"cannot write {self._path}: {error}") from error
         self._puts.clear()
         self._drops.clear()
+        self._undos.clear()
 
     def close(self) -> None:
         """Commit, and give up the file."""
