@@ -51,6 +51,7 @@ class Jobs(EnqueuedJobs):
 
     def __enter__(self) -> Self:
         """Begin: what is enqueued from here on is looked at."""
+        self.qstash = CapturingQStash()
         with ExitStack() as block:
             block.enter_context(environment.isolated())
             block.enter_context(capturing(self.qstash))
@@ -64,6 +65,7 @@ class Jobs(EnqueuedJobs):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Delete the jobs and put the environment back."""
+        self._opened_table = None  # what is deleted would be refuted
         self._block.__exit__(kind, error, trace)
 
     # --- running --------------------------------------------------------------------------------------------
