@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .accounts import DEFAULT_USER, IDENTITIES, Account, open_account
-from .api.app import make_app
+from .api.app import make_runner
 from .clock import Clock
 from .delivery.courier import Rules
 from .delivery.faults import Faults
@@ -100,7 +100,7 @@ class QStashServer:
 
     async def start(self) -> None:
         """Listen, and deliver what is due. Raises OSError if the port is taken."""
-        self._listener = await listen(make_app(self), self._host, self._port)
+        self._listener = await listen(make_runner(self), self._host, self._port)
         self._port = self._listener.port
         self._changed = asyncio.Event()
         await self._sender.open()

@@ -11,7 +11,7 @@ from ..accounts import Account
 from ..delivery.faults import Faults
 from ..errors import Refused
 from ..pages.answering import answer_page
-from ..plans import LARGEST_REQUEST
+from ..plans import LARGEST_REQUEST, LONGEST_LINE
 from ..wire.destinations import split_query
 from ..wire.headers import Headers, canonical, collect, first
 from .calls import Call, Reply
@@ -20,11 +20,12 @@ from .origins import check_origin, check_website
 from .routes import find_handler, takes_destination
 
 LARGEST_BODY = LARGEST_REQUEST
+_SECONDS_TO_ANSWER = 1.0  # what is under way at a stop
 _PUBLISHING = ("/v2/publish/", "/v2/enqueue/", "/v2/batch")
 
 
-def make_app(control: Control) -> web.Application:
-    """The web application of a server."""
+def make_runner(control: Control) -> web.AppRunner:
+    """The web application of a server, ready to be served."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
         try:
@@ -37,7 +38,15 @@ def make_app(control: Control) -> web.Application:
     # One route takes every path, because the framework's own matching would unescape and normalise.
     app = web.Application(client_max_size=LARGEST_BODY)
     app.router.add_route("*", "/{path:.*}", answer)
-    return app
+    # A body is passed on as it came, so it must not be unpacked here.
+    return web.AppRunner(
+        app,
+        access_log=None,
+        auto_decompress=False,
+        shutdown_timeout=_SECONDS_TO_ANSWER,
+        max_line_size=LONGEST_LINE,
+        max_field_size=LONGEST_LINE,
+    )
 
 
 async def _read_body(request: web.Request) -> bytes:
