@@ -91,6 +91,8 @@ def never(_request: httpx.Request) -> httpx.Response:
         (said(404, "there is nothing at this path"), 3, "of another version"),
         (said(302, "", Location="https://elsewhere.example.com"), 3, "leads elsewhere"),
         (lambda _: httpx.Response(403, json={"Message": None}), 3, "does not answer as a jobs API does (Forbidden)"),
+        (lambda _: httpx.Response(500, content=b"<b>\xff", headers={"Content-Type": "text/html; charset=hex"}), 3, "<b>\ufffd"),
+        (lambda _: httpx.Response(429, json={"Message": "Rate Exceeded."}), 3, "✗ Rate Exceeded. Try again later"),
         (lambda _: httpx.Response(502, text="<html>\n<h1>Bad Gateway"), 3, "failed (502): <html> <h1>Bad Gateway"),
         (lambda _: httpx.Response(200, html="<p>Hello"), 3, "does not answer as a jobs API does: check the URL"),
         (lambda _: httpx.Response(200, json={"jobId": JOB}), 3, "cannot read (type): it is of another version"),
