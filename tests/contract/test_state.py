@@ -253,6 +253,24 @@ async def test_nothing_that_a_full_disk_refuses_is_kept(tmp_path: Path) -> None:
         assert (world.server.pending(), len((await everything(world))["dlq"]["messages"])) == (0, 1)
 
 
+async def test_what_came_before_a_refused_request_is_kept(tmp_path: Path) -> None:
+    async with one_run(tmp_path / "state.db") as world:
+        url = world.destination.url
+        await world.http(
+            "POST", f"/v2/schedules/{url}/tick", Upstash_Cron="* * * * *", Upstash_Schedule_Id="s"
+        )
+        make_room = fill_disk(world)
+        world.advance(60)
+        await world.destination.received(1)
+        assert (await world.http("POST", f"/v2/publish/{url}/x", "x" * 100_000))[0] == 503
+        make_room()
+        await world.idle()
+        assert {each.path for each in world.destination.deliveries} == {"/tick"}
+        logged = (await everything(world))["events"]["events"]
+        assert {each["url"] for each in logged} == {f"{url}/tick"}
+        assert "DELIVERED" in {each["state"] for each in logged}
+
+
 async def run_command(*arguments: str) -> tuple[int | None, str]:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "infra.local.qstash", *arguments,

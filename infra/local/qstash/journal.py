@@ -1,6 +1,7 @@
 """What is written down for a restart. By default nothing is; `disk` writes to a file."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Literal, TypeAlias
 
 Kind: TypeAlias = Literal[
@@ -18,10 +19,12 @@ class Journal:
         """Keep no record of that kind and id."""
 
     def otherwise(self, undo: Callable[[], None]) -> None:
-        """How to undo a change in memory, should the request that made it be refused at its commit."""
+        """How to take back a change that has just been made, should it not be written."""
 
-    def take_back(self) -> None:
-        """Undo what was changed since the last commit, the latest first, as far as it was said how."""
+    @contextmanager
+    def written_or_taken_back(self) -> Iterator[None]:
+        """Commit after the block, or take back what it changed, as far as it said how. It must not await."""
+        yield
 
     def clear(self) -> None:
         """Keep nothing of what was written down so far."""
@@ -49,5 +52,5 @@ class AccountJournal:
         self._journal.drop(self._user, kind, record_id)
 
     def otherwise(self, undo: Callable[[], None]) -> None:
-        """How to undo a change in memory, should the request that made it be refused at its commit."""
+        """How to take back a change that has just been made, should it not be written."""
         self._journal.otherwise(undo)

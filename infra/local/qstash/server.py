@@ -3,8 +3,8 @@
 import asyncio
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 from .accounts import DEFAULT_USER, IDENTITIES, Account, open_account
@@ -14,7 +14,7 @@ from .delivery.courier import Rules
 from .delivery.faults import Faults
 from .delivery.hosts import Hosts
 from .delivery.sender import DEFAULT_REGION, Sender
-from .disk.file import FileJournal, Unwritable
+from .disk.file import FileJournal
 from .disk.restoring import restore
 from .journal import Journal
 from .listener import Listener, listen
@@ -133,16 +133,9 @@ class QStashServer:
         """Write down all changes, where there is a state file. Raises Unwritable."""
         self._journal.commit()
 
-    @contextmanager
-    def written_or_refused(self) -> Iterator[None]:
+    def written_or_taken_back(self) -> AbstractContextManager[None]:
         """Write down what the block changes, or take it back. Raises Unwritable. The block must not await."""
-        self._journal.commit()  # so that what is taken back is the block's alone
-        yield
-        try:
-            self._journal.commit()
-        except Unwritable:
-            self._journal.take_back()
-            raise
+        return self._journal.written_or_taken_back()
 
     @property
     def accounts(self) -> Mapping[str, Account]:

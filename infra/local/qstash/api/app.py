@@ -60,7 +60,7 @@ async def _answer(request: web.Request, body: bytes, control: Control) -> web.St
     path, mark, query = request.raw_path.partition("?")
     if not path.startswith(("/v2/", "/control/")):
         check_origin(request, control.allowed_hosts)
-        with control.written_or_refused():
+        with control.written_or_taken_back():
             return answer_page(request.method, path, query, body, control)
     check_website(request, control.allowed_hosts)
     rest, ours = split_query(query)
@@ -80,7 +80,7 @@ async def _answer(request: web.Request, body: bytes, control: Control) -> web.St
         _refuse_if_told(control.faults)
     if takes_destination(handler) and (rest or (mark and not ours)):
         argument = f"{argument}?{rest}"
-    with control.written_or_refused():
+    with control.written_or_taken_back():
         reply = handler(Call(account, argument, parameters, headers, body, request.remote or "127.0.0.1"))
     return _response(reply)
 

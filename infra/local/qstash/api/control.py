@@ -39,7 +39,7 @@ class Control(Protocol):
     def commit(self) -> None:
         """Write down all changes."""
 
-    def written_or_refused(self) -> AbstractContextManager[None]:
+    def written_or_taken_back(self) -> AbstractContextManager[None]:
         """Write down what the block changes, or take it back."""
 
     async def wait_idle(self, timeout: float) -> None:  # noqa: ASYNC109 - as the server has it

@@ -4,6 +4,7 @@ import asyncio
 import json
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import Refused
@@ -48,7 +49,7 @@ class FileJournal(Journal):
         self._log = log
         self._puts: dict[tuple[str, Kind, str], object] = {}
         self._drops: dict[tuple[str, Kind, str], None] = {}
-        self._undos: list[Callable[[], None]] = []
+        self._undos: list[Callable[[], None]] | None = None
         self._timer: asyncio.TimerHandle | None = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -75,21 +76,30 @@ class FileJournal(Journal):
         self._commit_soon()
 
     def otherwise(self, undo: Callable[[], None]) -> None:
-        """How to undo a change in memory, should the request that made it be refused at its commit."""
-        self._undos.append(undo)
+        """How to take back a change that has just been made, should it not be written."""
+        if self._undos is not None:
+            self._undos.append(undo)
 
-    def take_back(self) -> None:
-        """Undo what was changed since the last commit, the latest first, as far as it was said how."""
-        undos, self._undos = self._undos, []
-        for undo in reversed(undos):
-            undo()
-        self._undos.clear()  # what undoing has done is not to be undone
+    @contextmanager
+    def written_or_taken_back(self) -> Iterator[None]:
+        """Commit after the block, or take back what it changed, as far as it said how. It must not await."""
+        undos: list[Callable[[], None]] = []
+        self._undos = undos
+        try:
+            yield
+        finally:
+            self._undos = None
+        try:
+            self.commit()
+        except Unwritable:
+            for undo in reversed(undos):
+                undo()
+            raise
 
     def clear(self) -> None:
         """Keep nothing of what was written down so far."""
         self._puts.clear()
         self._drops.clear()
-        self._undos.clear()
         self._database.execute("DELETE FROM records")
 
     def commit(self) -> None:
@@ -98,7 +108,6 @@ class FileJournal(Journal):
             self._timer.cancel()
             self._timer = None
         if not self._puts and not self._drops:
-            self._undos.clear()
             return
         first, self._number = self._number + 1, self._number + len(self._puts)
         # As JSON, because what came in a header need not be text that SQLite takes.
@@ -118,7 +127,6 @@ class FileJournal(Journal):
             raise Unwritable(f"cannot write {self._path}: {error}") from error
         self._puts.clear()
         self._drops.clear()
-        self._undos.clear()
 
     def close(self) -> None:
         """Commit, and give up the file."""
