@@ -78,6 +78,13 @@ def main(arguments: Sequence[str], session: Session | None = None) -> int:
         return ended.exit_code
     except BrokenPipeError:  # whoever reads has had enough
         _silence(sys.stdout)
+    except OSError as error:
+        if error.filename is not None:
+            return _tell(f"{error.filename}: {error.strerror}", 1)
+        _silence(sys.stdout)
+        return _tell(
+            f"the answer cannot be written ({error.strerror}). It may have been done all the same", 1
+        )
     except (NotDone, click.ClickException, click.Abort, KeyboardInterrupt) as error:
         return _fail(error)
     return 0

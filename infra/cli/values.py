@@ -121,7 +121,11 @@ class JobIds(JobId):
         """Those of stdin with spaces between."""
         if value != "-":
             return super().convert(value, param, ctx)
-        given = [super(JobIds, self).convert(word, param, ctx) for word in sys.stdin.read().split()]
+        try:
+            words = sys.stdin.read().split()
+        except UnicodeDecodeError:
+            self.fail("stdin is no text", param, ctx)
+        given = [super(JobIds, self).convert(word, param, ctx) for word in words]
         return " ".join(given)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
 import re
@@ -260,6 +261,31 @@ def test_closed_streams_are_empty_ones(
     assert words in err
     shell.setattr("sys.stdout", None)
     assert run(said(404, "there is no such job"), "show", JOB)[0] == 1
+
+
+def test_what_is_no_text_on_stdin_is_told(run: Run, shell: pytest.MonkeyPatch) -> None:
+    shell.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"\xff"), "utf-8"))
+    code, _out, err = run(never, "replay", "-")
+    assert (code, "stdin is no text" in err) == (2, True)
+
+
+def test_a_file_that_cannot_be_read_is_named(run: Run, shell: pytest.MonkeyPatch) -> None:
+    shell.delenv("JOBS_API_URL")
+    local.ENVIRONMENT.mkdir()
+    code, _out, err = run(never, "list")
+    assert (code, str(local.ENVIRONMENT) in err) == (1, True)
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_an_output_that_is_full_is_told(run: Run, shell: pytest.MonkeyPatch, form: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        shell.setattr("sys.stdout", full)
+        code, _out, err = run(lambda _: httpx.Response(202, json={"jobId": JOB}), "enqueue", "ping", *form)
+    assert code == 1
+    assert (
+        err
+        == "✗ the answer cannot be written (No space left on device). It may have been done all the same\n"
+    )
 
 
 def test_ctrl_c_after_the_last_job_is_told_like_any_other(run: Run, shell: pytest.MonkeyPatch) -> None:
