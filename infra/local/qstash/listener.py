@@ -15,11 +15,12 @@ class Listener:
     def __init__(self, runner: web.AppRunner | web.ServerRunner, server: asyncio.Server) -> None:
         self._runner = runner
         self._server = server
+        self._port = int(server.sockets[0].getsockname()[1])
 
     @property
     def port(self) -> int:
-        """The port, also where any free one was asked for."""
-        return int(self._server.sockets[0].getsockname()[1])
+        """The port, also where any free one was asked for, and when it is closed."""
+        return self._port
 
     async def close(self) -> None:
         """Take no more connections, give those under way the runner's time, and leave none open."""
