@@ -52,16 +52,16 @@ def _declared(model: type[BaseModel], path: tuple[int | str, ...]) -> str:
         if not fields:
             break
         known.append(str(step))
-        models = [each for field in fields for each in _models_in(field.annotation)]
+        models = [each for field in fields for each in models_in(field.annotation)]
     return ".".join(known) or "payload"
 
 
-def _models_in(annotation: Any) -> Iterable[type[BaseModel]]:
+def models_in(annotation: Any) -> Iterable[type[BaseModel]]:
     """The models that a field may hold."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for part in get_args(annotation):
-        yield from _models_in(part)
+        yield from models_in(part)
 
 
 if TYPE_CHECKING:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TextIO
 
 import click
@@ -51,6 +53,18 @@ for each in COMMANDS:
     group.add_command(each)
 
 
+@contextmanager
+def _three_streams() -> Iterator[None]:
+    """One that whoever called has closed is empty, or leads nowhere."""
+    with ExitStack() as opened:
+        for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+            if getattr(sys, name) is None:
+                nowhere = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115  # the stack closes it
+                setattr(sys, name, opened.enter_context(nowhere))
+        yield
+
+
+@_three_streams()
 def main(arguments: Sequence[str], session: Session | None = None) -> int:
     """Run a command; the exit code."""
     for stream in (sys.stdout, sys.stderr):
@@ -64,6 +78,13 @@ def main(arguments: Sequence[str], session: Session | None = None) -> int:
         return ended.exit_code
     except BrokenPipeError:  # whoever reads has had enough
         _silence(sys.stdout)
+    except OSError as error:
+        if error.filename is not None:
+            return _tell(f"{error.filename}: {error.strerror}", 1)
+        _silence(sys.stdout)
+        return _tell(
+            f"the answer cannot be written ({error.strerror}). It may have been done all the same", 1
+        )
     except (NotDone, click.ClickException, click.Abort, KeyboardInterrupt) as error:
         return _fail(error)
     return 0

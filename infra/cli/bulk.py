@@ -94,7 +94,8 @@ def each_of(session: Session, job_ids: Sequence[str], act: Callable[[str], objec
         if session.as_json:
             session.screen.emit(outcome.as_json)
         left = job_ids[len(outcome.job_ids) + len(outcome.failures) :]
-        session.screen.say(f"broke off after {jobs_of(len(outcome.job_ids))}, at {left[0]}", "yellow")
+        at = f", at {left[0]}" if left else ""
+        session.screen.say(f"broke off after {jobs_of(len(outcome.job_ids))}{at}", "yellow")
         raise
     return outcome
 

@@ -12,6 +12,7 @@ from infra.cli.errors import NotDone
 _PAGE = 200  # jobs, the most that the API gives at once
 _MOST_PAGES = 10  # of jobs that are new since the last look
 _LOOKED_UP = 5  # a look, of those that wait and are no longer among the newest
+_MOST_LOOKED_UP = 2_000  # in all: of more, each would be looked at too seldom
 State = tuple[str, int, int]
 
 
@@ -78,7 +79,7 @@ class Follower:
         }
         still_open = {job_id for job_id, job in jobs.items() if job.completed_at is None}
         kept = [job_id for job_id in self._open if job_id in waiting or job_id in still_open]
-        self._open = deque([*kept, *(still_open - set(kept))])
+        self._open = deque([*kept, *(still_open - set(kept))], _MOST_LOOKED_UP)
 
 
 def _by_id(jobs: list[JobSummary]) -> dict[str, JobSummary]:

@@ -33,7 +33,7 @@ def refusal(answer: httpx.Response, target: Target) -> NotDone:  # noqa: PLR0911
                 f"{target.url} does not answer as a jobs API does ({words}), or {_OTHER_VERSION}"
             )
         case 429:
-            return Unreachable(f"{words}. It was tried several times")
+            return Unreachable(f"{words.rstrip('.')}. Try again later")
         case 301 | 302 | 303 | 307 | 308:
             return Unreachable(
                 f"{target.url} leads elsewhere, and the key is not sent there: give the final URL"
@@ -73,7 +73,9 @@ def _said(answer: httpx.Response) -> dict[str, Any]:
 def _words(said: dict[str, Any], answer: httpx.Response) -> str:
     text = said.get("error") or said.get("Message") or said.get("message")
     if not isinstance(text, str):
-        text = ("" if said else " ".join(answer.text.split())[:_LONGEST]) or answer.reason_phrase
+        # Not by the charset that it names, which may be any of Python's codecs.
+        shown = " ".join(answer.content.decode("utf-8", "replace").split())[:_LONGEST]
+        text = ("" if said else shown) or answer.reason_phrase
     problems = "; ".join(f"{field}: {what}" for field, what in _problems(said))
     return f"{text}: {problems}" if problems and problems not in text else text
 

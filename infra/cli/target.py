@@ -14,6 +14,8 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
+
 from infra.cli.errors import NotAllowed, NotDone, Unreachable, Wrong
 from infra.local import environment as local
 from infra.samconfig import SAMCONFIG, UnknownEnvironment, UnreadableSamconfig, environment
@@ -64,7 +66,8 @@ def checked_url(given: str) -> str:
     try:
         parts = urlsplit(given)
         host = parts.hostname if parts.port != 0 else None
-    except ValueError:
+        httpx.URL(given).host.encode("idna")  # what cannot be looked up, as a label that is empty or too long
+    except (ValueError, httpx.InvalidURL):
         parts, host = urlsplit(""), None
     if not host or parts.scheme not in {"http", "https"} or not given.isprintable() or " " in given:
         raise Wrong(f"{given!r} is no URL: it is like https://….lambda-url.eu-central-1.on.aws/")

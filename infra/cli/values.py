@@ -15,6 +15,7 @@ import click
 _UNITS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _SPAN = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)\s*(s|min|m|h|d|w|)")
 _LONGEST = 315_360_000.0  # ten years
+_DATE_OR_SECONDS = re.compile(r"[0-9]{8}")
 _TOO_LARGE = 2**63
 
 
@@ -54,6 +55,8 @@ class Moment(click.ParamType[datetime]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
         """With its zone."""
+        if _DATE_OR_SECONDS.fullmatch(str(value).strip()):
+            self.fail(f"{value!r} may be a date or seconds: write 2026-01-31, or {value}s", param, ctx)
         try:
             return datetime.now(UTC) + self._direction * timedelta(seconds=seconds_of(str(value)))
         except ValueError:
@@ -118,7 +121,11 @@ class JobIds(JobId):
         """Those of stdin with spaces between."""
         if value != "-":
             return super().convert(value, param, ctx)
-        given = [super(JobIds, self).convert(word, param, ctx) for word in sys.stdin.read().split()]
+        try:
+            words = sys.stdin.read().split()
+        except UnicodeDecodeError:
+            self.fail("stdin is no text", param, ctx)
+        given = [super(JobIds, self).convert(word, param, ctx) for word in words]
         return " ".join(given)
 
 

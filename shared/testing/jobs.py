@@ -9,7 +9,7 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from unittest.mock import patch
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from shared import database, dispatcher, inline, outbox
 from shared.answers import Answer
@@ -51,6 +51,7 @@ class Jobs(EnqueuedJobs):
 
     def __enter__(self) -> Self:
         """Begin: what is enqueued from here on is looked at."""
+        self.qstash = CapturingQStash()
         with ExitStack() as block:
             block.enter_context(environment.isolated())
             block.enter_context(capturing(self.qstash))
@@ -64,6 +65,7 @@ class Jobs(EnqueuedJobs):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Delete the jobs and put the environment back."""
+        self._opened_table = None  # what is deleted would be refuted
         self._block.__exit__(kind, error, trace)
 
     # --- running --------------------------------------------------------------------------------------------
@@ -97,7 +99,8 @@ class Jobs(EnqueuedJobs):
         The job gets a row, is claimed, run within its timeout (or `seconds`) and finished; what the handler writes by
         `job.transaction()` is committed. `attempt` is the one to be made, those before it have failed. What the handler
         raises is raised, and an AssertionError where its result cannot be recorded, once the row says so; with `catch`
-        they are only recorded. Raises InvalidJob for a payload that is no JSON, ValueError for an attempt beyond the last.
+        they are only recorded. Raises InvalidJob for a payload that is no JSON, ValueError for an attempt beyond the last, or
+        for the idempotency key of a job that has ended.
 
             performed = jobs.perform(SendSms(to="+12025551234", message="Hi"), handler, organization_id=3)
             assert performed.result == {"provider": "acme"}
@@ -125,7 +128,8 @@ class Jobs(EnqueuedJobs):
         outbox.take(connection)
         if attempt > 1:
             self._table.pretend_attempts(job_id, attempt - 1)
-        delivery = running.delivery_of(job_id, payload.job_type, 1)
+        publication = self._publication_to_run(job_id)
+        delivery = running.delivery_of(job_id, payload.job_type, publication)
         return self._attempt(worker, delivery, seconds, catch=catch)
 
     def drain(
@@ -203,6 +207,15 @@ class Jobs(EnqueuedJobs):
         self._table.set_back(by, connection or self._connection)
 
     # --- within ---------------------------------------------------------------------------------------------
+
+    def _publication_to_run(self, job_id: UUID) -> int:
+        """The row's own: with an idempotency key it may be an earlier job's. Raises ValueError where that would not run."""
+        __tracebackhide__ = True
+        rows = self._table.accepted(job_id=job_id)
+        if not rows or rows[0].status not in {"pending", "retrying"}:
+            how = f"is {rows[0].status}" if rows else "was accepted before the test began"
+            raise ValueError(f"the idempotency key is that of job {job_id}, which {how}: nothing would run")
+        return rows[0].publication
 
     def _attempt(
         self, worker: Worker[Any], delivery: Delivery, seconds: float | None, *, catch: bool

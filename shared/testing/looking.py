@@ -99,6 +99,8 @@ class EnqueuedJobs:
         everything = self._all(wanted.kind, connection)
         if found := self._fitting(wanted, everything):
             raise AssertionError(f"{len(found)} {wanted} enqueued, not 0. {describe(wanted, everything)}")
+        if any(wanted.cannot_tell(job) for job in everything):
+            raise AssertionError(f"perhaps {wanted} was enqueued. {describe(wanted, everything)}")
 
     def find(self, job_id: UUID, *, connection: AnyConnection | None = None) -> EnqueuedJob[Any]:
         """One of the test's jobs, as it stands. Raises LookupError."""

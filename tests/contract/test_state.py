@@ -1,11 +1,12 @@
 """A state file: what a server was told is known to the next one, however the first one ended."""
 
 import asyncio
+import json
 import sqlite3
 import sys
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -209,18 +210,65 @@ def test_a_file_of_another_kind_is_left_alone(tmp_path: Path) -> None:
         QStashServer(state=tmp_path)
 
 
-async def test_a_full_disk_is_said(tmp_path: Path) -> None:
+def fill_disk(world: World) -> Callable[[], object]:
+    """Take all room from the state file; what is returned gives it back."""
+    journal: Any = world.server._journal
+    journal._database.execute("PRAGMA max_page_count = 1")
+    return partial(journal._database.execute, "PRAGMA max_page_count = 100000")
+
+
+async def test_nothing_that_a_full_disk_refuses_is_kept(tmp_path: Path) -> None:
+    large = json.dumps("x" * 100_000)
     async with one_run(tmp_path / "state.db") as world:
-        journal: Any = world.server._journal
-        journal._database.execute("PRAGMA max_page_count = 1")
-        status, answer = await world.http(
-            "POST", f"/v2/publish/{world.destination.url}", "x" * 100_000, Upstash_Delay="1h"
+        url = world.destination.url
+        await world.http(
+            "POST", f"/v2/schedules/{url}/old", Upstash_Cron="0 0 1 1 *", Upstash_Schedule_Id="s"
         )
-        assert (status, "database or disk is full" in answer["error"]) == (503, True)
-        journal._database.execute("PRAGMA max_page_count = 100000")
-        assert (await world.http("GET", "/v2/keys"))[0] == 200
+        await world.http("POST", "/v2/publish/http://127.0.0.1:1/gone", large, Upstash_Retries="0")
+        await world.idle()
+        before = await everything(world)
+        letter = before["dlq"]["messages"][0]["dlqId"]
+        make_room = fill_disk(world)
+        item = {"destination": url, "queue": "q", "body": large}
+        cron = {"Upstash_Cron": "* * * * *"}
+        for path, body, headers in (
+            (f"/v2/publish/{url}/x", large, {"Upstash_Deduplication_Id": "d"}),
+            ("/v2/batch", json.dumps([item, item]), {}),
+            (f"/v2/schedules/{url}/new", large, cron | {"Upstash_Schedule_Id": "s"}),
+            (f"/v2/schedules/{url}/new", large, cron | {"Upstash_Schedule_Id": "t"}),
+            (f"/v2/dlq/retry/{letter}", "", {"Upstash_Forward_X": "x" * 200_000}),
+        ):
+            status, answer = await world.http("POST", path, body, **headers)
+            assert (path, status, "database or disk is full" in answer["error"]) == (path, 503, True)
+            make_room()
+            assert (path, await everything(world)) == (path, before)
+            fill_disk(world)
+        make_room()
+        status, answer = await world.http("POST", f"/v2/publish/{url}/y", large, Upstash_Deduplication_Id="d")
+        assert (status, "deduplicated" in answer) == (200, False), "a refused one repeats nothing"
+        await world.idle()
+        assert [each.path for each in world.destination.deliveries] == ["/y"]
     async with one_run(tmp_path / "state.db") as world:
-        assert world.server.pending() == 1, "it was kept, and written when there was room"
+        assert [each["scheduleId"] for each in (await everything(world))["schedules"]] == ["s"]
+        assert (world.server.pending(), len((await everything(world))["dlq"]["messages"])) == (0, 1)
+
+
+async def test_what_came_before_a_refused_request_is_kept(tmp_path: Path) -> None:
+    async with one_run(tmp_path / "state.db") as world:
+        url = world.destination.url
+        await world.http(
+            "POST", f"/v2/schedules/{url}/tick", Upstash_Cron="* * * * *", Upstash_Schedule_Id="s"
+        )
+        make_room = fill_disk(world)
+        world.advance(60)
+        await world.destination.received(1)
+        assert (await world.http("POST", f"/v2/publish/{url}/x", "x" * 100_000))[0] == 503
+        make_room()
+        await world.idle()
+        assert {each.path for each in world.destination.deliveries} == {"/tick"}
+        logged = (await everything(world))["events"]["events"]
+        assert {each["url"] for each in logged} == {f"{url}/tick"}
+        assert "DELIVERED" in {each["state"] for each in logged}
 
 
 async def run_command(*arguments: str) -> tuple[int | None, str]:

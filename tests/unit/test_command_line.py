@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import io
+import itertools
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
+import click
 import httpx
 import pytest
 
-from functions.jobs_api.shapes import EnqueueRequest, Filters
-from infra.cli import options
+from functions.jobs_api.shapes import EnqueueRequest, Filters, JobSummary
+from infra.cli import bulk, options
 from infra.cli.__main__ import main
 from infra.cli.columns import Column, laid_out
 from infra.cli.commands import enqueueing
 from infra.cli.errors import NotDone, Wrong
+from infra.cli.following import Follower
 from infra.cli.screen import one_line, safe
 from infra.cli.session import Session, nearest
 from infra.cli.target import checked_url, find_target
@@ -86,6 +92,8 @@ def never(_request: httpx.Request) -> httpx.Response:
         (said(404, "there is nothing at this path"), 3, "of another version"),
         (said(302, "", Location="https://elsewhere.example.com"), 3, "leads elsewhere"),
         (lambda _: httpx.Response(403, json={"Message": None}), 3, "does not answer as a jobs API does (Forbidden)"),
+        (lambda _: httpx.Response(500, content=b"<b>\xff", headers={"Content-Type": "text/html; charset=hex"}), 3, "<b>\ufffd"),
+        (lambda _: httpx.Response(429, json={"Message": "Rate Exceeded."}), 3, "✗ Rate Exceeded. Try again later"),
         (lambda _: httpx.Response(502, text="<html>\n<h1>Bad Gateway"), 3, "failed (502): <html> <h1>Bad Gateway"),
         (lambda _: httpx.Response(200, html="<p>Hello"), 3, "does not answer as a jobs API does: check the URL"),
         (lambda _: httpx.Response(200, json={"jobId": JOB}), 3, "cannot read (type): it is of another version"),
@@ -136,7 +144,7 @@ def test_too_many_requests_are_waited_for_and_said(run: Run, waits: list[float])
 def test_but_not_without_end(run: Run, waits: list[float]) -> None:
     code, _out, err = run(said(429, "too many", **{"Retry-After": "60"}), "list")
     assert (code, sum(waits)) == (3, 180.0)
-    assert "tried several times" in err
+    assert "Try again later" in err
 
 
 def test_what_cannot_be_done_now_is_asked_again_if_it_only_reads(run: Run, waits: list[float]) -> None:
@@ -231,6 +239,92 @@ def test_moments() -> None:
     assert abs(datetime.now(UTC) + timedelta(hours=2) - ahead) < timedelta(minutes=1)
 
 
+def test_what_may_be_a_date_or_seconds_is_asked_about() -> None:
+    with pytest.raises(click.BadParameter, match="write 2026-01-31, or 20260131s"):
+        Moment().convert("20260131", None, None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["enqueue", "ping", "--payload", "-"], 2, "it is no JSON"),
+        (["replay", "-"], 2, "say which jobs to replay"),
+        (["replay", "--status", "failed"], 2, "repeat it with --yes"),
+    ],
+)
+def test_closed_streams_are_empty_ones(
+    run: Run, shell: pytest.MonkeyPatch, arguments: list[str], code: int, words: str
+) -> None:
+    shell.setattr("sys.stdin", None)
+    got, out, err = run(lambda _: httpx.Response(200, json={"count": 1, "complete": True}), *arguments)
+    assert (got, out) == (code, "")
+    assert words in err
+    shell.setattr("sys.stdout", None)
+    assert run(said(404, "there is no such job"), "show", JOB)[0] == 1
+
+
+def test_what_is_no_text_on_stdin_is_told(run: Run, shell: pytest.MonkeyPatch) -> None:
+    shell.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"\xff"), "utf-8"))
+    code, _out, err = run(never, "replay", "-")
+    assert (code, "stdin is no text" in err) == (2, True)
+
+
+def test_a_file_that_cannot_be_read_is_named(run: Run, shell: pytest.MonkeyPatch) -> None:
+    shell.delenv("JOBS_API_URL")
+    local.ENVIRONMENT.mkdir()
+    code, _out, err = run(never, "list")
+    assert (code, str(local.ENVIRONMENT) in err) == (1, True)
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_an_output_that_is_full_is_told(run: Run, shell: pytest.MonkeyPatch, form: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        shell.setattr("sys.stdout", full)
+        code, _out, err = run(lambda _: httpx.Response(202, json={"jobId": JOB}), "enqueue", "ping", *form)
+    assert code == 1
+    assert (
+        err
+        == "✗ the answer cannot be written (No space left on device). It may have been done all the same\n"
+    )
+
+
+def test_ctrl_c_after_the_last_job_is_told_like_any_other(run: Run, shell: pytest.MonkeyPatch) -> None:
+    @contextmanager
+    def interrupted(*_arguments: object) -> Iterator[Callable[[int], None]]:
+        yield lambda _steps: None
+        raise KeyboardInterrupt
+
+    shell.setattr(bulk, "progress", interrupted)
+    code, _out, err = run(lambda _: httpx.Response(200, json={"jobId": JOB}), "replay", JOB)
+    assert (code, err) == (130, "broke off after 1 job\n✗ stopped\n")
+
+
+def test_a_tail_of_a_busy_queue_does_not_grow_without_end() -> None:
+    numbers = itertools.count()
+    moment = datetime.now(UTC).isoformat()
+    empty = dict.fromkeys(JobSummary.model_json_schema(by_alias=True)["properties"])
+    job = (
+        empty
+        | dict.fromkeys(("createdAt", "updatedAt"), moment)
+        | dict.fromkeys(("run", "attempt", "maxAttempts"), 1)
+    )
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        """200 new jobs at every look, none of which ends."""
+        if request.url.path != "/v1/jobs":
+            return httpx.Response(404, json={"error": "there is no such job"})
+        made = [] if "status" in request.url.params else [next(numbers) for _each in range(200)]
+        shown = [
+            job | {"jobId": str(UUID(int=number)), "type": "ping", "status": "pending"} for number in made
+        ]
+        return httpx.Response(200, json={"jobs": shown, "next": None, "searchedTo": None})
+
+    follower = Follower(Session(transport=httpx.MockTransport(answer)).api, {})
+    follower.begin(10)
+    assert [len(follower.look()) for _look in range(20)] == [200] * 20
+    assert len(follower._seen) <= 2_200
+
+
 def test_json_nested_without_end_is_refused() -> None:
     with pytest.raises(ValueError, match="nested too deep"):
         read_object('{"a":' * 100_000)
@@ -255,7 +349,8 @@ def test_a_url_is_read(given: str, url: str) -> None:
 
 @pytest.mark.parametrize(
     "given",
-    ["", "api.example.com", "ftp://a.example.com", "https://", "https://u:p@a.example.com", "https://a/?key=x",
+    ["https://a..b", "https://xn--.com", "https://münchen..de", f"https://{'a' * 64}.com",
+     "", "api.example.com", "ftp://a.example.com", "https://", "https://u:p@a.example.com", "https://a/?key=x",
      "https://a/#x", "http://10.0.0.1", "http://localhost.example.com", "https://a b", "https://a:x/", "http://[::1"],
 )  # fmt: skip
 def test_what_is_no_url_or_an_unsafe_one_is_refused(given: str) -> None:

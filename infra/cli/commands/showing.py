@@ -9,7 +9,7 @@ import click
 from rich.text import Text
 
 from functions.jobs_api.pages.timeline import Moment, timeline
-from functions.jobs_api.shapes import AttemptError, Job
+from functions.jobs_api.shapes import AttemptError, Job, JobReference
 from functions.jobs_api.wording import ago, clock, pretty, span
 from infra.cli.api import part
 from infra.cli.options import connected
@@ -33,6 +33,8 @@ def show_job(session: Session, job_id: str, tracebacks: bool) -> None:
     session.screen.show()
     for moment in timeline(job):
         _moment(session.screen, moment, tracebacks=tracebacks)
+    if job.more_children:
+        session.screen.show(f"    and more: list --parent {job.job_id}")
     for title, value in (("payload", job.payload), ("result", job.result), ("progress", job.progress)):
         _document(session.screen, title, value)
 
@@ -67,6 +69,14 @@ def _moment(screen: Screen, moment: Moment, *, tracebacks: bool) -> None:
     screen.show(line)
     if moment.error is not None:
         _error(screen, moment.error, tracebacks=tracebacks)
+    if moment.parent is not None:
+        screen.show(f"    by {_named(moment.parent)}")
+    for child in moment.children:
+        screen.show(f"    {_named(child)}")
+
+
+def _named(job: JobReference) -> str:
+    return f"{job.type} {job.job_id}, {job.status}"
 
 
 def _error(screen: Screen, error: AttemptError, *, tracebacks: bool) -> None:

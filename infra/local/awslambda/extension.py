@@ -11,6 +11,8 @@ import boto3
 from aiohttp import web
 from botocore.exceptions import BotoCoreError, ClientError
 
+from infra.local.qstash.listener import Listener, listen
+
 TOKEN_HEADER = "X-Aws-Parameters-Secrets-Token"  # noqa: S105 - the header's name
 
 Read = Callable[[Mapping[str, str]], dict[str, Any]]
@@ -40,16 +42,16 @@ class ExtensionServer:
         self._port = port
         self._ttl = ttl
         self._cache: dict[str, tuple[float, dict[str, Any]]] = {}
-        self._runner: web.AppRunner | None = None
+        self._listener: Listener | None = None
         self._secrets: Any = None
         self._parameters: Any = None
 
     @property
     def port(self) -> int:
         """The port listened on, for PARAMETERS_SECRETS_EXTENSION_HTTP_PORT; RuntimeError before the start."""
-        if self._runner is None:
+        if self._listener is None:
             raise RuntimeError("the server has not been started")
-        return int(self._runner.addresses[0][1])
+        return self._listener.port
 
     async def start(self) -> None:
         """Listen. OSError if the port is taken."""
@@ -58,19 +60,13 @@ class ExtensionServer:
         app.router.add_get("/secretsmanager/get", self._get_secret)
         app.router.add_get("/systemsmanager/parameters/get", self._get_parameter)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=2)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, self._host, self._port).start()
-        except OSError:
-            await runner.cleanup()
-            raise
-        self._runner = runner
+        self._listener = await listen(runner, self._host, self._port)
 
     async def stop(self) -> None:
         """Stop listening and close all connections, those to AWS too."""
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+        if self._listener is not None:
+            await self._listener.close()
+            self._listener = None
             self._secrets.close()
             self._parameters.close()
 

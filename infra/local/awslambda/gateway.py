@@ -17,6 +17,7 @@ from infra.local.awslambda.function import (
 )
 from infra.local.awslambda.function_url import MalformedResponse, UrlRequest, UrlResponse, unwrap
 from infra.local.awslambda.request_body import read_body
+from infra.local.qstash.listener import Listener, listen
 
 HEADER_LIMIT = 10_240
 
@@ -48,15 +49,14 @@ class Gateway:
         self._log = log
         self._host = host
         self._port = port
-        self._runner: web.ServerRunner | None = None
-        self._site: web.TCPSite | None = None
+        self._listener: Listener | None = None
 
     @property
     def port(self) -> int:
         """The port listened on; RuntimeError before the start."""
-        if self._runner is None:
+        if self._listener is None:
             raise RuntimeError("the server has not been started")
-        return int(self._runner.addresses[0][1])
+        return self._listener.port
 
     async def start(self) -> None:
         """Listen. OSError if the port is taken."""
@@ -67,27 +67,18 @@ class Gateway:
             max_field_size=HEADER_LIMIT,
             max_line_size=HEADER_LIMIT,
         )
-        runner = web.ServerRunner(server, shutdown_timeout=2)
-        await runner.setup()
-        site = web.TCPSite(runner, self._host, self._port)
-        try:
-            await site.start()
-        except OSError:
-            await runner.cleanup()
-            raise
-        self._runner, self._site = runner, site
+        self._listener = await listen(web.ServerRunner(server, shutdown_timeout=2), self._host, self._port)
 
     async def stop_listening(self) -> None:
         """Take no new connections; those that wait for an answer still get one."""
-        if self._site is not None:
-            await self._site.stop()
-            self._site = None
+        if self._listener is not None:
+            await self._listener.stop_accepting()
 
     async def stop(self) -> None:
         """Close all connections."""
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+        if self._listener is not None:
+            await self._listener.close()
+            self._listener = None
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         request_id = new_request_id()

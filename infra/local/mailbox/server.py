@@ -19,8 +19,10 @@ from infra.local.mailbox.resend_api import (
     check_idempotency_key,
     stored_email,
 )
+from infra.local.qstash.listener import Listener, listen
 
 MAX_REQUEST_BYTES = 8 * 2**20
+_SECONDS_TO_ANSWER = 2.0  # what is under way at a stop
 _REFUSED = ("validation_error", "The request was refused.")
 _FAILED = ("application_error", "An unexpected error occurred.")
 _RATE_LIMITED = ("rate_limit_exceeded", "Too many requests. You can only make 2 requests per second.")
@@ -55,7 +57,7 @@ class Mailbox:
         self._mails = Mails()
         self._failures: list[_Failures] = []
         self._arrival = asyncio.Condition()
-        self._runner: web.AppRunner | None = None
+        self._listener: Listener | None = None
 
     @property
     def url(self) -> str:
@@ -69,21 +71,15 @@ class Mailbox:
 
     async def start(self) -> None:
         """Listen. Raises OSError if the port is taken."""
-        runner = web.AppRunner(self._application(), access_log=None)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, self._host, self._port).start()
-        except BaseException:
-            await runner.cleanup()
-            raise
-        self._runner = runner
-        self._port = runner.addresses[0][1]
+        runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=_SECONDS_TO_ANSWER)
+        self._listener = await listen(runner, self._host, self._port)
+        self._port = self._listener.port
 
     async def stop(self) -> None:
         """Stop listening; the mails stay readable here."""
-        if self._runner:
-            await self._runner.cleanup()
-            self._runner = None
+        if self._listener:
+            await self._listener.close()
+            self._listener = None
 
     def fail_next(
         self, count: int, *, status: int = 503, retry_after: float | None = None, to: str | None = None

@@ -12,9 +12,11 @@ from aiohttp import encode_basic_auth, web
 from infra.local.platforms import feeds
 from infra.local.platforms.answers import Refusal, accepted, posting
 from infra.local.platforms.feeds import Feed, InvalidFeed
+from infra.local.qstash.listener import Listener, listen
 from shared.jobs.syndicate_listing import Platform
 
 _MAX_FEED_BYTES = 4 * 2**20
+_SECONDS_TO_ANSWER = 2.0  # what is under way at a stop
 _PASSWORD = "local"  # noqa: S105  # of all its accounts
 
 
@@ -67,7 +69,7 @@ class ListingPlatforms:
         self._held: dict[Platform, asyncio.Event] = {}
         self._arrival = asyncio.Condition()
         self._waiting: dict[Platform, int] = defaultdict(int)
-        self._runner: web.AppRunner | None = None
+        self._listener: Listener | None = None
         self.requests: list[Received] = []
 
     @property
@@ -88,21 +90,15 @@ class ListingPlatforms:
 
     async def start(self) -> None:
         """Listen. Raises OSError if the port is taken."""
-        runner = web.AppRunner(self._application(), access_log=None)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, self._host, self._port).start()
-        except BaseException:
-            await runner.cleanup()
-            raise
-        self._runner = runner
-        self._port = runner.addresses[0][1]
+        runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=_SECONDS_TO_ANSWER)
+        self._listener = await listen(runner, self._host, self._port)
+        self._port = self._listener.port
 
     async def stop(self) -> None:
         """Stop listening; what was advertised stays readable here."""
-        if self._runner:
-            await self._runner.cleanup()
-            self._runner = None
+        if self._listener:
+            await self._listener.close()
+            self._listener = None
 
     def fail_next(
         self,

@@ -1,5 +1,7 @@
 """What is written down for a restart. By default nothing is; `disk` writes to a file."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Literal, TypeAlias
 
 Kind: TypeAlias = Literal[
@@ -15,6 +17,14 @@ class Journal:
 
     def drop(self, user: str, kind: Kind, record_id: str) -> None:
         """Keep no record of that kind and id."""
+
+    def otherwise(self, undo: Callable[[], None]) -> None:
+        """How to take back a change that has just been made, should it not be written."""
+
+    @contextmanager
+    def written_or_taken_back(self) -> Iterator[None]:
+        """Commit after the block, or take back what it changed, as far as it said how. It must not await."""
+        yield
 
     def clear(self) -> None:
         """Keep nothing of what was written down so far."""
@@ -40,3 +50,7 @@ class AccountJournal:
     def drop(self, kind: Kind, record_id: str) -> None:
         """Keep no record of that kind and id."""
         self._journal.drop(self._user, kind, record_id)
+
+    def otherwise(self, undo: Callable[[], None]) -> None:
+        """How to take back a change that has just been made, should it not be written."""
+        self._journal.otherwise(undo)

@@ -7,27 +7,24 @@ from aiohttp import web
 
 # How often the event loop turns between the system's word of a connection and the framework's knowing of it.
 _TURNS_TO_CONNECT = 3
-_SECONDS_TO_ANSWER = 1.0
-
-LONGEST_LINE = 2**20
-"""Bytes of a request's first line, and of all of a header: as Go's HTTP server has it."""
 
 
 class Listener:
-    """A web application that is being served. `listen` makes one."""
+    """A web server that is being asked. `listen` makes one."""
 
-    def __init__(self, runner: web.AppRunner, server: asyncio.Server) -> None:
+    def __init__(self, runner: web.AppRunner | web.ServerRunner, server: asyncio.Server) -> None:
         self._runner = runner
         self._server = server
+        self._port = int(server.sockets[0].getsockname()[1])
 
     @property
     def port(self) -> int:
-        """The port, also where any free one was asked for."""
-        return int(self._server.sockets[0].getsockname()[1])
+        """The port, also where any free one was asked for, and when it is closed."""
+        return self._port
 
     async def close(self) -> None:
-        """Take no more connections, give those under way a second, and leave none open."""
-        await self._stop_accepting()
+        """Take no more connections, give those under way the runner's time, and leave none open."""
+        await self.stop_accepting()
         web_server = self._runner.server
         connections = [] if web_server is None else web_server.connections
         transports = [each.transport for each in connections if each.transport is not None]
@@ -36,7 +33,8 @@ class Listener:
         for transport in transports:
             transport.abort()
 
-    async def _stop_accepting(self) -> None:
+    async def stop_accepting(self) -> None:
+        """Take no more connections; those that are open stay."""
         # An asyncio server that is closed while it accepts a connection forgets that one, open.
         with suppress(NotImplementedError):  # on Windows, where it is not read like this
             for each in self._server.sockets:
@@ -46,17 +44,8 @@ class Listener:
         self._server.close()
 
 
-async def listen(app: web.Application, host: str, port: int) -> Listener:
-    """Serve `app` from now on. Raises OSError if the port is taken or the host is not here."""
-    # A body is passed on as it came, so it must not be unpacked here.
-    runner = web.AppRunner(
-        app,
-        access_log=None,
-        auto_decompress=False,
-        shutdown_timeout=_SECONDS_TO_ANSWER,
-        max_line_size=LONGEST_LINE,
-        max_field_size=LONGEST_LINE,
-    )
+async def listen(runner: web.AppRunner | web.ServerRunner, host: str, port: int) -> Listener:
+    """Serve what it runs from now on. Raises OSError if the port is taken or the host is not here."""
     await runner.setup()
     assert runner.server is not None  # noqa: S101 - for the type checker: `setup` makes it
     try:

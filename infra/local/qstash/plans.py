@@ -11,6 +11,9 @@ LONGEST_TIMEOUT = 7_200.0
 LARGEST_REQUEST = 100 * _MB
 LARGEST_ANSWER = 10 * _MB
 
+LONGEST_LINE = _MB
+"""Bytes of a request's first line, and of all of a header: as Go's HTTP server has it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 from .errors import check_quota
 from .journal import AccountJournal
@@ -57,6 +58,7 @@ class Queues:
         """The queue of that name, made if need be. Raises QuotaExceeded."""
         if name not in self._queues:
             check_quota("maxQueues", len(self._queues) + 1, self._plan.max_queues)
+            self._journal.otherwise(partial(self._take_back, name))
         return self._get_or_make(name)
 
     def configure(self, name: str, *, parallelism: int, paused: bool) -> None:
@@ -76,6 +78,10 @@ class Queues:
         del self._queues[queue.name]
         self._journal.drop("queue", queue.name)
         return [message for message in queue.waiting if not message.finished]
+
+    def _take_back(self, name: str) -> None:
+        del self._queues[name]
+        self._journal.drop("queue", name)
 
     def enter(self, message: Message) -> None:
         """Start the message now if it has its place already, else when its turn comes."""

@@ -133,6 +133,11 @@ class Event:
         return self.id[0]
 
     @property
+    def size(self) -> int:
+        """Bytes of the answer that it holds."""
+        return len(self.attempt.body) if self.attempt else 0
+
+    @property
     def event_id(self) -> str:
         """The id as a cursor spells it, such as `1725323658779-0`."""
         return f"{self.id[0]}-{self.id[1]}"

@@ -66,6 +66,7 @@ class Schedules:
         """Fire it no more; messages that it has created go on."""
         del self._schedules[schedule.id]
         self._journal.drop("schedule", schedule.id)
+        self._journal.otherwise(partial(self._put_back, schedule.id, schedule))
         self._on_change()
 
     def pause(self, schedule: Schedule) -> None:
@@ -121,11 +122,21 @@ class Schedules:
         if schedule_id not in self._schedules:
             check_quota("maxSchedules", len(self._schedules) + 1, self._limit)
         draft.schedule_id = schedule_id
-        self._schedules.pop(schedule_id, None)
+        self._journal.otherwise(partial(self._put_back, schedule_id, self._schedules.pop(schedule_id, None)))
         schedule = self._schedules[schedule_id] = Schedule(cron, draft)
         self._set_next(schedule, draft.created_at)
         self._on_change()
         return schedule
+
+    def _put_back(self, schedule_id: str, earlier: Schedule | None) -> None:
+        self._schedules.pop(schedule_id, None)
+        if earlier is None:
+            self._journal.drop("schedule", schedule_id)
+        else:
+            self._schedules[schedule_id] = earlier
+            self._save(earlier)
+            self._set_timer(earlier)
+        self._on_change()
 
     def _set_next(self, schedule: Schedule, after: float) -> None:
         schedule.next_at = schedule.cron.next_after(after)

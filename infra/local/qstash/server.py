@@ -4,11 +4,11 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 from .accounts import DEFAULT_USER, IDENTITIES, Account, open_account
-from .api.app import make_app
+from .api.app import make_runner
 from .clock import Clock
 from .delivery.courier import Rules
 from .delivery.faults import Faults
@@ -100,7 +100,7 @@ class QStashServer:
 
     async def start(self) -> None:
         """Listen, and deliver what is due. Raises OSError if the port is taken."""
-        self._listener = await listen(make_app(self), self._host, self._port)
+        self._listener = await listen(make_runner(self), self._host, self._port)
         self._port = self._listener.port
         self._changed = asyncio.Event()
         await self._sender.open()
@@ -132,6 +132,10 @@ class QStashServer:
     def commit(self) -> None:
         """Write down all changes, where there is a state file. Raises Unwritable."""
         self._journal.commit()
+
+    def written_or_taken_back(self) -> AbstractContextManager[None]:
+        """Write down what the block changes, or take it back. Raises Unwritable. The block must not await."""
+        return self._journal.written_or_taken_back()
 
     @property
     def accounts(self) -> Mapping[str, Account]:

@@ -4,6 +4,7 @@ import hashlib
 import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from heapq import nlargest
 from itertools import chain, takewhile
 from typing import TypeVar
@@ -16,6 +17,7 @@ from .records import Attempt, DeadLetter, Event, Message, State, milliseconds
 DEDUPLICATION_WINDOW = 600.0
 MOST_FINISHED = 20_000
 MOST_EVENTS = 100_000
+MOST_EVENT_BYTES = 256 * 2**20  # of the answers that they hold
 MOST_DEAD_LETTERS = 20_000
 
 # A delivered message can be read for this long; the live service removes it "shortly after".
@@ -39,6 +41,7 @@ class Store:
         self.live: dict[str, Message] = {}
         self._finished: dict[str, Message] = {}
         self._events: deque[Event] = deque()
+        self._event_bytes = 0
         self._dead_letters: dict[str, DeadLetter] = {}
         self._deduplication: dict[str, tuple[float, str]] = {}
         self._last_id = (0, -1)
@@ -49,6 +52,14 @@ class Store:
         self.live[message.id] = message
         self._journal.put("message", message.id, message)
         self.record(message, State.CREATED)
+
+    def take_back(self, message: Message) -> None:
+        """Forget the message that was added last, as if it had never come."""
+        self.live.pop(message.id, None)
+        self._journal.drop("message", message.id)
+        self._journal.drop("progress", message.id)
+        while self._events and self._events[-1].message is message:
+            self._drop_event(self._events.pop())
 
     def record(
         self,
@@ -61,10 +72,10 @@ class Store:
         message.state = state
         event = Event(self._next_id(), message, state, attempt, next_delivery)
         self._events.append(event)
+        self._event_bytes += event.size
         self._journal.put("event", event.event_id, event)
         self._journal.put("progress", message.id, message)
-        while len(self._events) > MOST_EVENTS:
-            self._journal.drop("event", self._events.popleft().event_id)
+        self._drop_oldest_events()
 
     def finish(self, message: Message, state: State, attempt: Attempt | None = None) -> None:
         """End the message's life in `state`; it stays known until 20,000 others have finished."""
@@ -127,7 +138,10 @@ class Store:
     def drop_dead_letter(self, dlq_id: str) -> bool:
         """Delete a dead letter; whether there was one."""
         self._journal.drop("letter", dlq_id)
-        return self._dead_letters.pop(dlq_id, None) is not None
+        letter = self._dead_letters.pop(dlq_id, None)
+        if letter is not None:
+            self._journal.otherwise(partial(self._put_back, letter))
+        return letter is not None
 
     def duplicate_of(self, key: str) -> str | None:
         """The id of what was accepted under this deduplication key in the last ten minutes."""
@@ -140,11 +154,12 @@ class Store:
         self._deduplication.pop(key, None)
         self._deduplication[key] = (self._clock() + DEDUPLICATION_WINDOW, accepted_id)
         self._journal.put("key", key, self._deduplication[key])
+        self._journal.otherwise(partial(self._forget_key, key))
 
     def count_published(self, now: float, count: int) -> None:
         """Count messages that were published at `now`, of which a plan may allow only so many a day."""
-        self._published = (int(now) // 86_400, self.published_today(now) + count)
-        self._journal.put("daily", "", self._published)
+        self._journal.otherwise(partial(self._set_published, self._published))
+        self._set_published((int(now) // 86_400, self.published_today(now) + count))
 
     def published_today(self, now: float) -> int:
         """How many messages were published on the day of `now`, in UTC."""
@@ -163,11 +178,35 @@ class Store:
         for message in messages:
             (self._finished if message.finished else self.live)[message.id] = message
         self._events.extend(events)
+        self._event_bytes = sum(event.size for event in self._events)
         self._dead_letters.update((letter.dlq_id, letter) for letter in letters)
         self._deduplication.update(sorted(keys.items(), key=lambda item: item[1][0]))
         self._published = published
         known = [event.id for event in self._events] + [letter.id for letter in self._dead_letters.values()]
         self._last_id = max(known, default=self._last_id)
+
+    def _drop_oldest_events(self) -> None:
+        while len(self._events) > MOST_EVENTS or (
+            len(self._events) > 1 and self._event_bytes > MOST_EVENT_BYTES
+        ):
+            self._drop_event(self._events.popleft())
+
+    def _drop_event(self, event: Event) -> None:
+        self._event_bytes -= event.size
+        self._journal.drop("event", event.event_id)
+
+    def _set_published(self, published: tuple[int, int]) -> None:
+        self._published = published
+        self._journal.put("daily", "", published)
+
+    def _put_back(self, letter: DeadLetter) -> None:
+        self._dead_letters[letter.dlq_id] = letter
+        self._dead_letters = dict(sorted(self._dead_letters.items(), key=lambda item: item[1].id))
+        self._journal.put("letter", letter.dlq_id, letter)
+
+    def _forget_key(self, key: str) -> None:
+        self._deduplication.pop(key, None)
+        self._journal.drop("key", key)
 
     def _forget_old_keys(self) -> None:
         # Insertion order is expiry order, since the window is the same for all.
@@ -176,8 +215,7 @@ class Store:
             key, (expiry, _) = next(iter(self._deduplication.items()))
             if expiry > now:
                 return
-            del self._deduplication[key]
-            self._journal.drop("key", key)
+            self._forget_key(key)
 
     def _oldest(self, retention: float | None) -> float:
         return -math.inf if retention is None else milliseconds(self._clock() - retention)

@@ -143,6 +143,18 @@ def test_a_job_is_shown_whole(jobs: CommandLine, connection: Connection) -> None
     assert jobs("show", job_id, "--json").json["errors"][1]["message"] == "still none"
 
 
+def test_a_job_is_shown_with_those_before_and_after_it(jobs: CommandLine, connection: Connection) -> None:
+    parent = put(connection)
+    job_id = put(connection, parent_job_id=parent)
+    children = [put(connection, parent_job_id=job_id) for _each in range(2)]
+    shown = jobs("show", job_id).out
+    assert f"    by crm-match {parent}, pending\n" in shown
+    for child in children:
+        assert f"    crm-match {child}, pending\n" in shown
+    listed = jobs("list", "--parent", job_id, "--ids").out.split()
+    assert sorted(listed) == sorted(map(str, children))
+
+
 def test_a_job_that_is_not_there_is_not_found(jobs: CommandLine) -> None:
     ran = jobs("show", NOBODYS)
     assert (ran.code, ran.out, ran.err) == (1, "", f"✗ there is no job {NOBODYS}\n")
@@ -445,6 +457,16 @@ def test_jobs_are_cancelled_by_id_and_by_filter_with_a_reason(
     assert stored(connection, other)["status"] == "pending"
     assert jobs("cancel", one).code == 1
     assert jobs("replay", "--status", "cancelled", "--yes").out == "replayed 5 jobs\n"
+
+
+@pytest.mark.parametrize("flag", ["--type", "--error", "--error-group", "--idempotency-key", "--schedule"])
+def test_an_empty_filter_is_not_no_filter(jobs: CommandLine, connection: Connection, flag: str) -> None:
+    put(connection)
+    failed(connection)
+    for command in ("cancel", "replay", "list"):
+        options = [] if command == "list" else ["--yes"]
+        assert (command, jobs(command, flag, "", *options).code) == (command, 2)
+    assert statuses(connection) == {"pending": 1, "failed": 1}
 
 
 def test_an_unknown_type_among_filters_is_told_before_anything_is_asked(jobs: CommandLine) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from shared import dispatcher
 from shared.dispatcher import JobRequest, enqueue, enqueue_batch, enqueue_many
+from shared.jobs.send_email import SendEmail, WelcomeData
 from shared.testing import Jobs
 from tests.integration.kit.conftest import Connection
 from tests.integration.kit.notes import Author, Bell, Note, Secret, Tone
@@ -53,7 +54,6 @@ def test_a_job_is_found_by_part_of_it(jobs: Jobs, named: dict[str, Any]) -> None
         {"text": "ho"},
         {"tone": "kind"},
         {"author": {"email": "bob@example.com"}},
-        {"author": {"nickname": "Ada"}},
         {"fields": {"user_id": 7}},
         {"user_id": 1},
         {"organization_id": None},
@@ -73,6 +73,44 @@ def test_a_job_is_not_found_by_what_it_is_not(jobs: Jobs, named: dict[str, Any])
     if "count" not in named:
         jobs.refute_enqueued(Note, **named)
         assert jobs.enqueued(Note, **named) == []
+
+
+@pytest.mark.parametrize(
+    ("named", "words"),
+    [
+        ({"author": {"nickname": "Ada"}}, "author has no field 'nickname'; it has email, name"),
+        ({"status": "complete"}, "there is no status 'complete'; there are pending"),
+        ({"organization_id": "3"}, "organization_id is int, not '3'"),
+        ({"idempotency_key": 3}, "idempotency_key is str, not 3"),
+        ({"not_before": 3600}, "not_before is datetime, not 3600"),
+        ({"delay": datetime(2030, 1, 1, tzinfo=UTC)}, "delay is int or float or timedelta, not"),
+    ],
+)
+def test_what_no_job_can_have_is_not_refuted(jobs: Jobs, named: dict[str, Any], words: str) -> None:
+    with pytest.raises(TypeError, match=words):
+        jobs.refute_enqueued(Note, **named)
+
+
+@pytest.mark.parametrize("delay", [None, 0, 0.0, timedelta(0), 3, ANY])
+@pytest.mark.parametrize("given", [None, 0])
+def test_at_once_is_a_delay_of_nothing(jobs: Jobs, delay: Any, given: float | None) -> None:
+    enqueue(Note(), delay=given)
+    with pytest.raises(AssertionError, match="enqueued, not 0"):
+        jobs.refute_enqueued(Note, delay=delay)
+    jobs.refute_enqueued(Note, delay=6)
+
+
+def test_values_are_compared_as_they_are_stored(jobs: Jobs) -> None:
+    mail = SendEmail(to="ada@EXAMPLE.com", data=WelcomeData(name="Ada"))
+    enqueue(mail)
+    for data in ({"name": "Ada"}, mail.data):
+        jobs.assert_enqueued(SendEmail, to="ada@EXAMPLE.com", data=data)
+    jobs.refute_enqueued(SendEmail, to="bob@EXAMPLE.com")
+    jobs.refute_enqueued(SendEmail, to=7)
+    enqueue(Note())
+    unchecked: Any = Note.model_construct
+    jobs.assert_enqueued(unchecked(day="2026-01-02", author={"name": "Ada"}))
+    jobs.refute_enqueued(unchecked(day="no day"))
 
 
 def test_a_whole_payload_is_compared_whole(jobs: Jobs) -> None:
@@ -159,14 +197,18 @@ def test_a_sensitive_payload_is_opened_and_not_shown(jobs: Jobs) -> None:
     assert "078" not in str(jobs.qstash.messages)
 
 
-def test_a_payload_that_its_class_cannot_read_fits_nothing(jobs: Jobs) -> None:
+def test_a_payload_that_its_class_cannot_read_is_neither_found_nor_refuted(jobs: Jobs) -> None:
     class Older(Note, type=Note.job_type):
         text: int  # type: ignore[assignment]
 
     enqueue(Older(text=1))
-    jobs.refute_enqueued(Note, text="hello")
-    with pytest.raises(AssertionError, match="but its payload cannot be read as a Note"):
-        jobs.assert_enqueued(Note, text="hello")
+    wanted: list[tuple[Any, dict[str, Any]]] = [(Note, {"text": "hello"}), (Note(text="hello"), {})]
+    for what, named in wanted:
+        with pytest.raises(AssertionError, match="but its payload cannot be read as a Note"):
+            jobs.assert_enqueued(what, **named)
+        with pytest.raises(AssertionError, match=r"(?s)^perhaps .* but its payload cannot be read as a Note"):
+            jobs.refute_enqueued(what, **named)
+    jobs.refute_enqueued(Note, organization_id=3)
     jobs.assert_enqueued(Note)
 
 

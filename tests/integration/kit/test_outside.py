@@ -176,3 +176,14 @@ def test_without_pytest_it_works_too(database_url: str) -> None:
     assert done.stdout == "1 attempts: completed 1, retrying 0, failed 0, cancelled 0; 0 waiting\n", (
         done.stderr
     )
+
+
+def test_after_its_block_nothing_is_refuted_and_a_second_block_begins_anew(database_url: str) -> None:
+    jobs = Jobs()
+    with jobs:
+        enqueue(Note())
+    with pytest.raises(RuntimeError, match="a test begins where its block does"):
+        jobs.refute_enqueued(Note)
+    with jobs:
+        jobs.refute_enqueued()
+        assert jobs.qstash.messages == []

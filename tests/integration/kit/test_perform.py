@@ -221,3 +221,11 @@ def test_that_postgres_refused_is_raised(jobs: Jobs, connection: Connection) -> 
             jobs.perform(Note(), handler)
     finally:
         renaming("completed_at", "ended_at")()
+
+
+def test_with_the_key_of_a_job_that_waits_it_runs_that_and_of_one_that_has_ended_nothing(jobs: Jobs) -> None:
+    first = jobs.perform(Note(), lambda _job: Retry(after=1), idempotency_key="k")
+    second = jobs.perform(Note(), lambda _job: "done", idempotency_key="k")
+    assert (second.job_id, second.attempt, second.result) == (first.job_id, 2, "done")
+    with pytest.raises(ValueError, match=f"job {first.job_id}, which is completed: nothing would run"):
+        jobs.perform(Note(), lambda _job: "again", idempotency_key="k")

@@ -22,7 +22,7 @@ class Cloud:
 
     def __init__(self) -> None:
         self.environment: dict[str, str] = {}
-        self.dashboard_url, self.api_key = "http://127.0.0.1:1/", "ph_none"
+        self.dashboard_url, self.api_key = "http://127.0.0.1:9/jobs-api/", "ph_dev"
         self.reloads = 0
 
     def reload(self, _template: Template) -> list[str]:

@@ -11,7 +11,7 @@ from ..accounts import Account
 from ..delivery.faults import Faults
 from ..errors import Refused
 from ..pages.answering import answer_page
-from ..plans import LARGEST_REQUEST
+from ..plans import LARGEST_REQUEST, LONGEST_LINE
 from ..wire.destinations import split_query
 from ..wire.headers import Headers, canonical, collect, first
 from .calls import Call, Reply
@@ -20,11 +20,12 @@ from .origins import check_origin, check_website
 from .routes import find_handler, takes_destination
 
 LARGEST_BODY = LARGEST_REQUEST
+_SECONDS_TO_ANSWER = 1.0  # what is under way at a stop
 _PUBLISHING = ("/v2/publish/", "/v2/enqueue/", "/v2/batch")
 
 
-def make_app(control: Control) -> web.Application:
-    """The web application of a server."""
+def make_runner(control: Control) -> web.AppRunner:
+    """The web application of a server, ready to be served."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
         try:
@@ -37,7 +38,15 @@ def make_app(control: Control) -> web.Application:
     # One route takes every path, because the framework's own matching would unescape and normalise.
     app = web.Application(client_max_size=LARGEST_BODY)
     app.router.add_route("*", "/{path:.*}", answer)
-    return app
+    # A body is passed on as it came, so it must not be unpacked here.
+    return web.AppRunner(
+        app,
+        access_log=None,
+        auto_decompress=False,
+        shutdown_timeout=_SECONDS_TO_ANSWER,
+        max_line_size=LONGEST_LINE,
+        max_field_size=LONGEST_LINE,
+    )
 
 
 async def _read_body(request: web.Request) -> bytes:
@@ -51,9 +60,8 @@ async def _answer(request: web.Request, body: bytes, control: Control) -> web.St
     path, mark, query = request.raw_path.partition("?")
     if not path.startswith(("/v2/", "/control/")):
         check_origin(request, control.allowed_hosts)
-        page = answer_page(request.method, path, query, body, control)
-        control.commit()
-        return page
+        with control.written_or_taken_back():
+            return answer_page(request.method, path, query, body, control)
     check_website(request, control.allowed_hosts)
     rest, ours = split_query(query)
     headers = _merge(collect(request.headers.items()), ours)
@@ -65,14 +73,15 @@ async def _answer(request: web.Request, body: bytes, control: Control) -> web.St
         reply = await answer_control(
             request.method, path, Call(account, path, parameters, headers, body, ""), control
         )
-    else:
-        handler, argument = find_handler(request.method, path)
-        if request.method == "POST" and path.startswith(_PUBLISHING):
-            _refuse_if_told(control.faults)
-        if takes_destination(handler) and (rest or (mark and not ours)):
-            argument = f"{argument}?{rest}"
+        control.commit()
+        return _response(reply)
+    handler, argument = find_handler(request.method, path)
+    if request.method == "POST" and path.startswith(_PUBLISHING):
+        _refuse_if_told(control.faults)
+    if takes_destination(handler) and (rest or (mark and not ours)):
+        argument = f"{argument}?{rest}"
+    with control.written_or_taken_back():
         reply = handler(Call(account, argument, parameters, headers, body, request.remote or "127.0.0.1"))
-    control.commit()
     return _response(reply)
 
 

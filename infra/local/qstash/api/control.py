@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -37,6 +38,9 @@ class Control(Protocol):
 
     def commit(self) -> None:
         """Write down all changes."""
+
+    def written_or_taken_back(self) -> AbstractContextManager[None]:
+        """Write down what the block changes, or take it back."""
 
     async def wait_idle(self, timeout: float) -> None:  # noqa: ASYNC109 - as the server has it
         """Wait until nothing is pending. Raises TimeoutError."""

@@ -65,6 +65,7 @@ class Courier:
     def accept(self, message: Message) -> None:
         """Take in a new message and deliver it when it is due."""
         self.store.add(message)
+        self._journal.otherwise(partial(self._take_back, message))
         self.flow.configure(message.options.flow)
         self._arm(message)
 
@@ -138,6 +139,11 @@ class Courier:
     async def redeliver(self, message: Message) -> int:
         """Send one more copy now, outside the message's life; its HTTP status, 0 without a response."""
         return (await self._sender.send(message, self.keys.current)).status
+
+    def _take_back(self, message: Message) -> None:
+        message.finished_at = message.created_at  # so that its timer starts nothing
+        self.store.take_back(message)
+        self._on_change()
 
     def _arm(self, message: Message) -> None:
         self._timer.at(message.due, partial(self._begin, message, message.due))

@@ -13,8 +13,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from ..clock import Clock
-from ..listener import LONGEST_LINE
-from ..plans import LARGEST_ANSWER
+from ..plans import LARGEST_ANSWER, LONGEST_LINE
 from ..records import Attempt, Message
 from ..wire.headers import Headers, collect
 from .hosts import Hosts

@@ -4,6 +4,7 @@ import asyncio
 import json
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import Refused
@@ -48,6 +49,7 @@ class FileJournal(Journal):
         self._log = log
         self._puts: dict[tuple[str, Kind, str], object] = {}
         self._drops: dict[tuple[str, Kind, str], None] = {}
+        self._undos: list[Callable[[], None]] | None = None
         self._timer: asyncio.TimerHandle | None = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -72,6 +74,27 @@ class FileJournal(Journal):
         self._puts.pop(key, None)
         self._drops[key] = None
         self._commit_soon()
+
+    def otherwise(self, undo: Callable[[], None]) -> None:
+        """How to take back a change that has just been made, should it not be written."""
+        if self._undos is not None:
+            self._undos.append(undo)
+
+    @contextmanager
+    def written_or_taken_back(self) -> Iterator[None]:
+        """Commit after the block, or take back what it changed, as far as it said how. It must not await."""
+        undos: list[Callable[[], None]] = []
+        self._undos = undos
+        try:
+            yield
+        finally:
+            self._undos = None
+        try:
+            self.commit()
+        except Unwritable:
+            for undo in reversed(undos):
+                undo()
+            raise
 
     def clear(self) -> None:
         """Keep nothing of what was written down so far."""
