@@ -117,7 +117,7 @@ def test_a_failed_job_is_found_understood_corrected_and_watched_until_it_complet
     editor.fill(editor.input_value().replace("nobody", "ada@example.com"))
     tab.get_by_role("button", name="Correct and run again").click()
 
-    expect(tab.get_by_role("status")).to_contain_text("The payload is corrected")
+    expect(tab.get_by_role("status")).to_contain_text("The payload was corrected")
     expect(tab.locator("h1 .badge")).to_have_text("completed")  # by itself: nothing is loaded anew here
     expect(tab.get_by_label("Result")).to_contain_text("emailId")
     (mail,) = [mail for mail in local_cloud.mailbox.mails if mail.to == ["ada@example.com"]]

@@ -238,7 +238,7 @@ def test_dead_letters_are_told_and_are_no_failure(deployed: Deployed, examine: E
         finally:
             connection.execute("DELETE FROM job_executions WHERE error = 'broken'")
     assert code == 0
-    assert "! queue        1 dead letters wait for a replay" in output
+    assert "! queue        1 dead letter waits for a replay" in output
     assert "! dashboard    it reports the queue as " in output
 
 

@@ -257,7 +257,7 @@ def test_waiting_for_a_job_tells_how_it_ended(
     payload = '{"listingId": 1, "agentId": 2}'
     ran = jobs("enqueue", "crm-match", "--payload", payload, "--wait", "--json", sleep=work)
     assert (ran.code, ran.json["status"], len(looks)) == (code, status, 3)
-    assert ("is failed: no luck" in ran.err) == (status == "failed")
+    assert ("has failed: no luck" in ran.err) == (status == "failed")
     assert looks == sorted(looks)
 
 

@@ -211,7 +211,7 @@ def test_a_failed_job_is_found_corrected_and_runs_again(
     assert (wrong.status, "greater than or equal to 1" in wrong.text) == (400, True)
     assert status_of(connection, job_id) == "failed"
     right = browser.submit("/correct", payload='{"listingId": 7, "agentId": 2}')
-    assert (right.status, "The payload is corrected" in right.text, browser.path) == (
+    assert (right.status, "The payload was corrected" in right.text, browser.path) == (
         200,
         True,
         f"/jobs/{job_id}",
