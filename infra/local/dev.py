@@ -124,8 +124,10 @@ def _introduce(cloud: LocalCloud) -> None:
         "AWS": cloud.aws.url,
         "webhooks": cloud.webhooks_url,
     }
-    for name, url in (shown | cloud.endpoints).items():
-        out.print(_place(name, url), soft_wrap=True)
+    shown |= cloud.endpoints
+    width = max(map(len, shown))
+    for name, url in shown.items():
+        out.print(f"  {name:<{width}}  [link={url}]{url}[/link]", soft_wrap=True)
     url = cloud.dashboard_url
     out.print(
         f"\n[bold]Dashboard[/]: [link={url}]{url}[/link]  sign in with the key [bold]{cloud.api_key}[/]",
@@ -140,10 +142,6 @@ def _introduce(cloud: LocalCloud) -> None:
         "[bold]make jobs[/] shows jobs and acts on them (docs/command-line.md).\n"
         "Functions restart when their code changes. Ctrl-C stops everything.\n"
     )
-
-
-def _place(name: str, url: str) -> str:
-    return f"  {name:<22} [link={url}]{url}[/link]"
 
 
 def _recycle_on_change(cloud: LocalCloud) -> None:
@@ -190,7 +188,7 @@ def _reload(cloud: LocalCloud) -> None:
         return
     _write_environment(cloud)
     for name in added:
-        out.print(f"[green]+[/]{_place(name, f'{cloud.functions.url(name)}/')[1:]}", soft_wrap=True)
+        out.print(f"[green]+[/] {name}  {cloud.functions.url(name)}/", soft_wrap=True)
     out.print(
         "template.yaml has changed: functions are as it says; make schedules brings its schedules",
         style="yellow",

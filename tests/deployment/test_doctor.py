@@ -545,3 +545,4 @@ def test_without_an_environment_it_is_the_running_local_cloud(
     assert f"✓ dashboard    {deployed.cloud.dashboard_url} asks for a key" in output
     assert f"✓ webhooks     {deployed.cloud.webhooks_url}/ refuses an unsigned event\n" in output
     assert "concurrency" not in output
+    assert "is this machine" not in output  # where else should it be

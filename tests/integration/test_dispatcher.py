@@ -238,7 +238,7 @@ def test_qstash_down_leaves_an_accepted_job_that_is_published_later(
     qstash.faults.refuse_publish(503, times=1)
     job_id = enqueue(Note())
     assert (read(job_id).status, read(job_id).published_at) == ("pending", None)
-    assert "not published" in caplog.text
+    assert "not published; reconcile will try again: QStash at " in caplog.text
     assert relay.publish_unpublished(10, ends_at=1e18) == (0, 0)  # not due yet
     connection.execute("UPDATE job_executions SET publish_after = now()")
     assert relay.publish_unpublished(10, ends_at=1e18) == (1, 1)

@@ -16,6 +16,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import make_conninfo
 
 from infra import migrations
 from infra.migrations import FOLDER, MigrationError, migrate
@@ -373,6 +374,13 @@ def test_the_command_says_in_one_line_that_postgres_cannot_be_reached(url: str) 
     done = run(url)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("✗ migration failed: ")
+    assert_one_line(done.stderr)
+
+
+def test_the_command_says_that_the_database_has_to_be_made(empty: str) -> None:
+    done = run(make_conninfo(empty, dbname="nobody_made_it"))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.endswith('database "nobody_made_it" does not exist: create it first\n')
     assert_one_line(done.stderr)
 
 
