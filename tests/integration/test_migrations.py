@@ -16,7 +16,6 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
-from psycopg.conninfo import make_conninfo
 
 from infra import migrations
 from infra.migrations import FOLDER, MigrationError, migrate

@@ -23,6 +23,7 @@ class Cloud:
 
     def __init__(self) -> None:
         self.environment: dict[str, str] = {}
+        self.dashboard_url = self.api_key = ""
         self.reloads = 0
 
     def reload(self, _template: Template) -> list[str]:
