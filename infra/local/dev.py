@@ -1,6 +1,7 @@
 """`make dev`: the local cloud, staying up. A function restarts when its code changes.
 
-With `--fresh` it begins with an empty database, else with that of the last time. Writes `.local/dev/env`, which `make shell` (a Python prompt) and your own application read.
+With `--fresh` it begins with an empty database, else with that of the last time. Writes `.local/dev/env`, which
+`make shell` (a Python prompt) and your own application read.
 """
 
 from __future__ import annotations
