@@ -37,8 +37,8 @@ $(VENV)/.ready: tests/requirements.txt requirements.txt $(OWN_REQUIREMENTS) infr
 demo: setup ## start everything on this machine, run each job once, show what it made, stop
 	@$(BIN)/python -m infra.local.demo
 
-dev: setup ## the local cloud, staying up; functions restart when their code changes
-	@$(BIN)/python -m infra.local.dev
+dev: setup ## the local cloud, staying up; functions restart when their code changes (FRESH=1: with an empty database)
+	@$(BIN)/python -m infra.local.dev $(if $(FRESH),--fresh)
 
 qstash: setup ## the local QStash alone, on port 8080 (ARGS="--state file" and more: see infra/local/qstash/README.md)
 	@$(BIN)/python -m infra.local.qstash $(ARGS)
@@ -47,7 +47,7 @@ shell: setup ## a Python prompt connected to the running make dev
 	@$(BIN)/python -m infra.local.shell
 
 jobs: setup ## see jobs and act on them over the HTTP API (ARGS="list --status failed"; docs/command-line.md)
-	@$(BIN)/python -m infra.cli $(ARGS)
+	@$(BIN)/python -m infra.cli $(or $(ARGS),--help)
 
 # $(call send,source): one event, to make dev or to the receiver at URL, which SECRET is its sender's at.
 send = @$(BIN)/python -m infra.webhooks $(1) $(if $(TYPE),--type "$(TYPE)") $(if $(FILE),--file "$(FILE)") $(if $(URL),--url "$(URL)") $(if $(SECRET),--secret "$(SECRET)")
@@ -108,7 +108,6 @@ openapi: setup ## write the HTTP API's document anew, from its routes
 
 reference: setup ## write docs/reference.md and docs/http-reference.md anew, from the code
 	@$(BIN)/python -m infra.reference
-.PHONY: reference
 
 test: setup $(SAM_VENV)/.ready ## run every test (ARGS="-k name" for some)
 	$(call step,tests,$(BIN)/pytest -n auto --dist loadfile $(ARGS))
@@ -147,7 +146,7 @@ TEMPLATES := template.yaml infra/observability.yaml
 # ES7000 a dead letter queue for the mails of alarms.
 UNWANTED_RULES := WS1000 WS1004 ES7000
 
-.PHONY: help setup demo dev qstash shell jobs migrate schedules deploy secrets doctor destroy sam-local event seed payload-key payload-key-use api-key openapi test test-pooler chaos check format
+.PHONY: help setup demo dev qstash shell jobs migrate schedules deploy secrets doctor destroy sam-local event seed payload-key payload-key-use api-key openapi reference test test-pooler chaos check format
 .PHONY: stripe-event resend-event github-event custom-event fuzz-webhooks fuzz-api new-job
 
 # ---- Building for Lambda ----------------------------------------------------------------------------------------

@@ -42,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         key, entry = new_key(asked.name, asked.rights, asked.organization)
     except ValueError as error:
-        print(error, file=sys.stderr)
+        print(f"✗ {error}", file=sys.stderr)
         return 2
     print(f"key:   {key}\nentry: {entry}")
     print("Give the key to whoever uses it, and add the entry to API_KEYS, after a comma.", file=sys.stderr)

@@ -37,13 +37,13 @@ def main(arguments: Sequence[str]) -> int:
 def _print_use() -> int:
     url = os.environ.get("DATABASE_URL")
     if not url:
-        print("DATABASE_URL is missing: set it to your Postgres's connection string", file=sys.stderr)
+        print("✗ DATABASE_URL is missing: set it to your Postgres's connection string", file=sys.stderr)
         return 2
     try:
         with psycopg.connect(url, autocommit=True, row_factory=dict_row, connect_timeout=5) as connection:
             found = executions.count_by_payload_key(connection)
     except psycopg.Error as error:
-        print(f"not counted: {str(error).strip().splitlines()[0]}", file=sys.stderr)
+        print(f"✗ not counted: {str(error).strip().splitlines()[0]}", file=sys.stderr)
         return 1
     print("\n".join(map(_line, found)) or "nothing is sealed")
     return 0

@@ -17,7 +17,7 @@ from shared import database, executions, relay
 from shared.envelope import Payload, new_job_id
 from shared.errors import InvalidJob
 from shared.fault_points import FaultPoint, reach
-from shared.job_request import JobRequest, new_job, new_jobs
+from shared.job_request import JobRequest, new_job, new_jobs, requests_of, require_connection
 from shared.rows import NewJob, UnpublishedJob
 from shared.settings import DispatcherSettings
 
@@ -46,7 +46,8 @@ def enqueue_batch(
         enqueue_batch([SendSms(to=each, message="We are back") for each in numbers], then=Ping())
     """
     settings = DispatcherSettings.load()
-    requests = [each if isinstance(each, JobRequest) else JobRequest(each) for each in jobs]
+    require_connection("enqueue_batch", connection)
+    requests = requests_of("enqueue_batch", jobs)
     completing = then if isinstance(then, JobRequest) else JobRequest(then)
     _check(requests, completing)
     max_delay = settings.max_delay - relay.REACH_MARGIN

@@ -30,7 +30,15 @@ from shared.errors import (
     PublishRejected,
 )
 from shared.fault_points import FaultPoint, reach
-from shared.job_request import JobRequest, checked, new_job, new_jobs, stored_payload
+from shared.job_request import (
+    JobRequest,
+    checked,
+    new_job,
+    new_jobs,
+    requests_of,
+    require_connection,
+    stored_payload,
+)
 from shared.registry import JobType
 from shared.rows import NewJob, UnpublishedJob
 from shared.settings import DispatcherSettings
@@ -93,6 +101,7 @@ def enqueue(
         callback=callback,
         failure_callback=failure_callback,
     )
+    require_connection("enqueue", connection)
     settings = DispatcherSettings.load()
     (enqueued,) = _enqueue([new_job(request, settings)], settings, connection)
     if enqueued.error is not None:
@@ -123,7 +132,8 @@ def enqueue_many(
         >>> enqueue_many(SendSms(to=each, message="We are back") for each in numbers)  # doctest: +SKIP
         [Enqueued(job_id=UUID('01a20390-091c-72da-a1ee-c518ceb18516'), error=None), …]
     """
-    requests = [each if isinstance(each, JobRequest) else JobRequest(each) for each in jobs]
+    require_connection("enqueue_many", connection)
+    requests = requests_of("enqueue_many", jobs)
     settings = DispatcherSettings.load()
     accepted = new_jobs("enqueue_many", requests, settings)
     return _enqueue(accepted, settings, connection) if accepted else []

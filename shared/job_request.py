@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Self
 
+import psycopg
 from pydantic import (
     AfterValidator,
     AwareDatetime,
@@ -126,6 +127,22 @@ class JobRequest:
     failure_callback: str | None = None
 
 
+def requests_of(subject: str, jobs: Iterable[Payload | JobRequest]) -> list[JobRequest]:
+    """Payloads as requests. Raises InvalidJob for one that is given without a list: a payload can be iterated too."""
+    if isinstance(jobs, Payload | JobRequest):
+        raise InvalidJob(
+            subject, [("jobs", f"must be several, as a list, and this is one {type(jobs).__name__}")]
+        )
+    return [each if isinstance(each, JobRequest) else JobRequest(each) for each in jobs]
+
+
+def require_connection(subject: str, connection: object) -> None:
+    """Refuse what is no connection of psycopg's own, such as an ORM's. Raises InvalidJob."""
+    if connection is not None and not isinstance(connection, psycopg.Connection):
+        what = f"must be a psycopg.Connection, not {type(connection).__name__}: an ORM's has to be unwrapped"
+        raise InvalidJob(subject, [("connection", what)])
+
+
 def new_jobs(subject: str, requests: Sequence[JobRequest], settings: DispatcherSettings) -> list[NewJob]:
     """The rows that requests become. Raises InvalidJob for the first that cannot, naming its position."""
     jobs, size = [], 0
@@ -198,10 +215,10 @@ def checked(payload: Payload) -> str:
 
     Raises InvalidJob; of a sensitive job it names fields and no values.
     """
-    if not hasattr(payload, "job_type"):
-        raise InvalidJob(
-            "enqueue", [("payload", f"must be a Payload of a job type, not {type(payload).__name__}")]
-        )
+    given: object = payload  # whatever a caller without a type checker gives
+    if not isinstance(given, Payload) or not hasattr(given, "job_type"):
+        named = f"the class {given.__name__}" if isinstance(given, type) else type(given).__name__
+        raise InvalidJob("enqueue", [("payload", f"must be a Payload of a job type, not {named}")])
     try:
         text = _read_back(payload)
     except ValidationError as error:

@@ -39,7 +39,7 @@ def enqueued(job_type: str, job_id: UUID) -> None:
 def publish_failed(job_type: str, job_id: UUID, reason: str) -> None:
     """QStash did not take it now. The metric is for an alarm; the job is safe in the outbox."""
     extra = {"job_type": job_type, "job_id": str(job_id), "reason": reason}
-    logger.error("not published; reconcile will try again", extra=extra)
+    logger.error("not published; reconcile will try again: %s", reason, extra=extra)
     count({"PublishFailed": 1}, job_type)
 
 

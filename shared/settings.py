@@ -75,6 +75,7 @@ class ApiSettings(DispatcherSettings):
 
     public_url: WebAddress | None = Field(None, alias="ENDPOINT_URL")
     region: str | None = Field(None, alias="AWS_REGION")
+    aws_endpoint_url: str | None = Field(None, alias="AWS_ENDPOINT_URL")
 
 
 class AppSettings(Settings):

@@ -30,7 +30,7 @@ _FILTERS = {
     "--idempotency-key": ("idempotencyKey", {"metavar": "KEY", "help": "enqueued with this key"}),
     "--schedule": ("scheduleId", {"metavar": "ID", "help": "runs of this schedule"}),
     "--batch": ("batchId", {"type": click.UUID, "metavar": "ID", "help": "members of this batch"}),
-    "--parent": ("parentJobId", {"type": click.UUID, "metavar": "ID", "help": "enqueued by this job while it ran"}),
+    "--parent": ("parentJobId", {"type": click.UUID, "metavar": "JOB_ID", "help": "enqueued by this job"}),
 }  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from infra.cli.errors import NotDone
 from infra.cli.session import Session
 
 _FIRST, _LONGEST, _GROWTH = 0.25, 3.0, 1.3  # seconds between two looks
+_ENDED = {"failed": "has failed", "cancelled": "was cancelled"}
 
 
 def wait_for_end(session: Session, job_id: str, timeout: float, *, expected: bool = False) -> None:
@@ -25,7 +26,7 @@ def wait_for_end(session: Session, job_id: str, timeout: float, *, expected: boo
         session.screen.show(f"{job.job_id} {job.status} after {between(job.started_at, job.completed_at)}")
     if job.status != "completed":
         why = f": {job.error}" if job.error else ""
-        raise NotDone(f"{job.type} {job.job_id} is {job.status}{why}")
+        raise NotDone(f"{job.type} {job.job_id} {_ENDED[job.status]}{why}")
 
 
 def _ended(session: Session, job_id: str, timeout: float, *, expected: bool) -> Job:

@@ -1,13 +1,15 @@
 """`make dev`: the local cloud, staying up. A function restarts when its code changes.
 
-Writes `.local/dev/env`, which `make shell` (a Python prompt) and your own application read.
+With `--fresh` it begins with an empty database, else with that of the last time. Writes `.local/dev/env`, which
+`make shell` (a Python prompt) and your own application read.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,14 +33,22 @@ _PORTS = {
     "AWS_PORT": 5005,
 }
 
+_MOST_NAMED = 4  # changed files
 
-def main() -> int:
+
+def main(arguments: Sequence[str] = ()) -> int:
     """Run until Ctrl-C; the exit code."""
+    fresh = _is_fresh(arguments)
     end_on_sigterm()
     out.print("[bold]Posthaste[/]: starting the local cloud")
     try:
         with LocalCloud(
-            FOLDER, ports=_ports(), log=_print, announce=up, backoff_scale=_backoff_scale()
+            FOLDER,
+            ports=_ports(),
+            log=_print,
+            announce=up,
+            backoff_scale=_backoff_scale(),
+            fresh=fresh,
         ) as cloud:
             apply(Stack(LOCAL, variables=cloud.environment))
             up("schedules of template.yaml")
@@ -50,6 +60,14 @@ def main() -> int:
     except (LocalCloudError, PosthasteError, ValueError) as error:
         return fail(str(error))
     return 0
+
+
+def _is_fresh(arguments: Sequence[str]) -> bool:
+    parser = argparse.ArgumentParser(prog="make dev", description="The local cloud, staying up.")
+    parser.add_argument(
+        "--fresh", action="store_true", help="begin with an empty database; what is there is lost"
+    )
+    return bool(parser.parse_args(arguments).fresh)
 
 
 def _ports() -> Ports:
@@ -107,11 +125,13 @@ def _introduce(cloud: LocalCloud) -> None:
         "AWS": cloud.aws.url,
         "webhooks": cloud.webhooks_url,
     }
-    for name, url in (shown | cloud.endpoints).items():
-        out.print(f"  {name:<16} [link={url}]{url}[/link]", soft_wrap=True)
+    shown |= cloud.endpoints
+    width = max(map(len, shown))
+    for name, url in shown.items():
+        out.print(f"  {name:<{width}}  [link={url}]{url}[/link]", soft_wrap=True)
+    url = cloud.dashboard_url
     out.print(
-        f"\n[bold]Dashboard[/]: [link={cloud.dashboard_url}]{cloud.dashboard_url}[/link]  "
-        f"sign in with the key [bold]{cloud.api_key}[/]",
+        f"\n[bold]Dashboard[/]: [link={url}]{url}[/link]  sign in with the key [bold]{cloud.api_key}[/]",
         soft_wrap=True,
     )
     out.print(
@@ -143,7 +163,15 @@ def _take_up(cloud: LocalCloud, changed: set[str]) -> None:
         _reload(cloud)
     if changed:
         cloud.recycle()
-        out.print(f"[yellow]↻[/] {', '.join(sorted(changed))}: functions restart at their next invocation")
+        out.print(
+            f"[yellow]↻[/] {_named(changed)}: functions restart at their next invocation", soft_wrap=True
+        )
+
+
+def _named(changed: Collection[str]) -> str:
+    names = sorted(changed)
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(names[:_MOST_NAMED]) + more
 
 
 def _reload(cloud: LocalCloud) -> None:
@@ -161,12 +189,13 @@ def _reload(cloud: LocalCloud) -> None:
         return
     _write_environment(cloud)
     for name in added:
-        out.print(f"[green]+[/] {name:<16} {cloud.functions.url(name)}/", soft_wrap=True)
+        out.print(f"[green]+[/] {name}  {cloud.functions.url(name)}/", soft_wrap=True)
     out.print(
         "template.yaml has changed: functions are as it says; make schedules brings its schedules",
         style="yellow",
+        soft_wrap=True,
     )
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

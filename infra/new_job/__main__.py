@@ -14,9 +14,16 @@ from infra.local.console import fail, out
 from infra.new_job.errors import Refused
 from infra.new_job.names import Name
 from infra.new_job.plan import Plan, plan
+from infra.new_job.serving import is_served
 from infra.new_job.wanted import Wanted
 from infra.new_job.writing import write
 from infra.template import ROOT
+
+_SERVED = {
+    True: "make dev serves it: open make shell anew and",
+    False: "The running make dev does not serve it, its output says why. Then, in make shell:",
+    None: "With make dev running, in make shell:",
+}
 
 
 def main(arguments: Sequence[str], root: Path = ROOT) -> int:
@@ -36,7 +43,7 @@ def main(arguments: Sequence[str], root: Path = ROOT) -> int:
     except (Refused, OSError) as error:
         fail(f"{error}. Nothing was written")
         return 2
-    _tell(planned)
+    _tell(planned, is_served(planned.job.name.type) if root == ROOT else None)
     return 0
 
 
@@ -51,7 +58,7 @@ def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _tell(planned: Plan) -> None:
+def _tell(planned: Plan, served: bool | None) -> None:
     name = planned.job.name
     written = [each for each in planned.changes if each.is_needed]
     for each in written:
@@ -68,7 +75,7 @@ def _tell(planned: Plan) -> None:
         f"[green]✓[/] {name.type}: {len(written)} files written"
         + (f", {rest} were there and are as they were" if rest else "")
         + f"\nNext: what it is given, in shared/jobs/{name.module}.py, and its work, in functions/{name.module}/handler.py;"
-        f"\ndocs/creating-jobs.md goes through it. A running make dev serves it now; open make shell anew and\n"
+        f"\ndocs/creating-jobs.md goes through it. {_SERVED[served]}\n"
         f"  >>> from shared.dispatcher import enqueue\n"
         f"  >>> from shared.jobs.{name.module} import {name.class_name}\n"
         f'  >>> enqueue({name.class_name}(note="hello"))',

@@ -79,7 +79,7 @@ def _tell(change: Change) -> None:
 
 
 def _fail(message: str, code: int) -> int:
-    print(message, file=sys.stderr)
+    print(f"✗ {message}", file=sys.stderr)
     return code
 
 

@@ -45,7 +45,9 @@ def seed(
         if (table := first_with_rows(cursor)) is None:
             return _write(cursor, wanted, now or _today())
         if found is None:
-            raise SeedError(f"app.{table} has rows that are not the seed's: use an empty database")
+            raise SeedError(
+                f"app.{table} has rows that are not the seed's: use an empty database (make dev FRESH=1 begins with one)"
+            )
         return found.seeded_as(wanted, now)
 
 

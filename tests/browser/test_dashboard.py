@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
@@ -16,9 +14,9 @@ from infra.local.cloud import LocalCloud
 from shared import database
 from shared.dispatcher import enqueue
 from shared.jobs.send_email import SendEmail, WelcomeData
+from tests.browser.conftest import find_browser
 from tests.e2e.conftest import wait_until_ended
 
-_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -33,7 +31,7 @@ _PATIENCE = 90_000  # milliseconds: everything here starts cold
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """The machine's own, without a window."""
-    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, _NAMES)), None)
+    path = find_browser()
     if path is None:
         pytest.skip("no Chromium on this machine: install it, or set CHROMIUM to its path")
     with sync_playwright() as playwright:
@@ -117,7 +115,7 @@ def test_a_failed_job_is_found_understood_corrected_and_watched_until_it_complet
     editor.fill(editor.input_value().replace("nobody", "ada@example.com"))
     tab.get_by_role("button", name="Correct and run again").click()
 
-    expect(tab.get_by_role("status")).to_contain_text("The payload is corrected")
+    expect(tab.get_by_role("status")).to_contain_text("The payload was corrected")
     expect(tab.locator("h1 .badge")).to_have_text("completed")  # by itself: nothing is loaded anew here
     expect(tab.get_by_label("Result")).to_contain_text("emailId")
     (mail,) = [mail for mail in local_cloud.mailbox.mails if mail.to == ["ada@example.com"]]

@@ -238,7 +238,7 @@ def test_dead_letters_are_told_and_are_no_failure(deployed: Deployed, examine: E
         finally:
             connection.execute("DELETE FROM job_executions WHERE error = 'broken'")
     assert code == 0
-    assert "! queue        1 dead letters wait for a replay" in output
+    assert "! queue        1 dead letter waits for a replay" in output
     assert "! dashboard    it reports the queue as " in output
 
 
@@ -545,3 +545,4 @@ def test_without_an_environment_it_is_the_running_local_cloud(
     assert f"✓ dashboard    {deployed.cloud.dashboard_url} asks for a key" in output
     assert f"✓ webhooks     {deployed.cloud.webhooks_url}/ refuses an unsigned event\n" in output
     assert "concurrency" not in output
+    assert "is this machine" not in output  # where else should it be

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 import pytest
@@ -19,7 +19,7 @@ from qstash.log import LogState
 from infra.local.qstash import QStashServer
 from shared import database, dispatcher, executions, relay
 from shared.database import Connection
-from shared.dispatcher import enqueue
+from shared.dispatcher import JobRequest, enqueue, enqueue_batch, enqueue_many
 from shared.envelope import Payload
 from shared.errors import (
     DatabaseUnavailable,
@@ -28,6 +28,7 @@ from shared.errors import (
     MissingSettings,
     PublishRejected,
 )
+from shared.jobs.ping import Ping
 from shared.registry import JobType
 from shared.rows import Receipt
 from shared.worker import job_worker
@@ -211,6 +212,30 @@ def test_a_payload_forced_past_its_checks_is_caught(connection: Connection) -> N
 def test_what_is_no_payload(environment: pytest.MonkeyPatch) -> None:
     with pytest.raises(InvalidJob, match="must be a Payload of a job type, not dict"):
         enqueue({"text": "hi"})  # type: ignore[arg-type]
+    with pytest.raises(InvalidJob, match="must be a Payload of a job type, not the class Note"):
+        enqueue(Note)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("one", [Ping(), Note(), JobRequest(Ping())])
+def test_one_job_where_several_are_asked_for_is_not_taken_for_none(
+    environment: pytest.MonkeyPatch, one: Payload | JobRequest
+) -> None:
+    """A payload can be iterated, field by field, and one without fields is then an empty list."""
+    with pytest.raises(InvalidJob, match="enqueue_many: jobs: must be several, as a list, and this is one "):
+        enqueue_many(one)  # type: ignore[arg-type]
+    with pytest.raises(InvalidJob, match="enqueue_batch: jobs: must be several"):
+        enqueue_batch(one, then=Ping())  # type: ignore[arg-type]
+
+
+def test_an_orms_connection_is_refused_before_anything_is_written(environment: pytest.MonkeyPatch) -> None:
+    wrapped = cast("psycopg.Connection[Any]", object())
+    wanted = r"connection: must be a psycopg.Connection, not object: an ORM's has to be unwrapped"
+    with pytest.raises(InvalidJob, match=wanted):
+        enqueue(Note(), connection=wrapped)
+    with pytest.raises(InvalidJob, match=wanted):
+        enqueue_many([Note()], connection=wrapped)
+    with pytest.raises(InvalidJob, match=wanted):
+        enqueue_batch([Note()], then=Ping(), connection=wrapped)
 
 
 def test_missing_settings_are_named_before_anything_is_written(
@@ -238,7 +263,7 @@ def test_qstash_down_leaves_an_accepted_job_that_is_published_later(
     qstash.faults.refuse_publish(503, times=1)
     job_id = enqueue(Note())
     assert (read(job_id).status, read(job_id).published_at) == ("pending", None)
-    assert "not published" in caplog.text
+    assert "not published; reconcile will try again: QStash at " in caplog.text
     assert relay.publish_unpublished(10, ends_at=1e18) == (0, 0)  # not due yet
     connection.execute("UPDATE job_executions SET publish_after = now()")
     assert relay.publish_unpublished(10, ends_at=1e18) == (1, 1)

@@ -364,7 +364,7 @@ def test_the_command_says_what_it_applied(empty: str) -> None:
 def test_the_command_without_a_url_says_which_variable_to_set(url: str | None) -> None:
     done = run(url)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("DATABASE_URL is missing: set it to ")
+    assert done.stderr.startswith("✗ DATABASE_URL is missing: set it to ")
     assert_one_line(done.stderr)
 
 
@@ -372,7 +372,14 @@ def test_the_command_without_a_url_says_which_variable_to_set(url: str | None) -
 def test_the_command_says_in_one_line_that_postgres_cannot_be_reached(url: str) -> None:
     done = run(url)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("migration failed: ")
+    assert done.stderr.startswith("✗ migration failed: ")
+    assert_one_line(done.stderr)
+
+
+def test_the_command_says_that_the_database_has_to_be_made(empty: str) -> None:
+    done = run(make_conninfo(empty, dbname="nobody_made_it"))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.endswith('database "nobody_made_it" does not exist: create it first\n')
     assert_one_line(done.stderr)
 
 
@@ -381,5 +388,5 @@ def test_the_command_fails_with_the_files_name(empty: str, admin: psycopg.Connec
     admin.execute("UPDATE schema_migrations SET checksum = 'other' WHERE version = 1")
     done = run(empty)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(f"migration failed: {NAMES[0]} was applied as ")
+    assert done.stderr.startswith(f"✗ migration failed: {NAMES[0]} was applied as ")
     assert_one_line(done.stderr)

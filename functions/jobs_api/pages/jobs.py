@@ -30,7 +30,7 @@ STATUSES = ("pending", "processing", "retrying", "completed", "failed", "cancell
 _NOTICES = {
     "cancelled": "The job is cancelled.",
     "retried": "The job runs again.",
-    "corrected": "The payload is corrected, and the job runs again.",
+    "corrected": "The payload was corrected, and the job was started again.",
 }
 _NOTED = 5
 _OVER = {"completed", "cancelled"}  # a dead letter may be replayed meanwhile

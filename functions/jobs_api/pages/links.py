@@ -1,4 +1,4 @@
-"""Where else a job can be looked at: its function's logs, its message at QStash."""
+"""Where else a job can be looked at: its function's logs, its message at QStash. Only where such a page is."""
 
 from __future__ import annotations
 
@@ -15,7 +15,12 @@ def links_of(job: Job) -> dict[str, str]:
     """Addresses by their names; only those that there are."""
     settings = ApiSettings.load()
     found = {}
-    if settings.region and settings.job_endpoints_parameter and job.type in set(JobType):
+    if (
+        settings.region
+        and settings.job_endpoints_parameter
+        and job.type in set(JobType)
+        and settings.aws_endpoint_url is None  # an AWS that is none has no console
+    ):
         found["Logs in CloudWatch"] = _logs(
             settings.region, settings.job_endpoints_parameter, JobType(job.type)
         )

@@ -131,18 +131,16 @@ def _alarming(rate: float, gauges: QueueGauges) -> list[str]:
     if gauges.oldest_pending > OLDEST_PENDING:
         found.append(f"the oldest pending job has waited for {gauges.oldest_pending:.0f} s (more than 300)")
     if gauges.stuck > 0:
-        found.append(f"{gauges.stuck} jobs are stuck: processing for over 10 minutes with an expired lease")
+        stuck = "job is stuck" if gauges.stuck == 1 else "jobs are stuck"
+        found.append(f"{gauges.stuck} {stuck}: processing for over 10 minutes with an expired lease")
     return found
 
 
 def _worrying(gauges: QueueGauges) -> list[str]:
-    match gauges.dead_letters:
-        case 0:
-            return []
-        case 1:
-            return ["1 dead letter waits for somebody"]
-        case more:
-            return [f"{more} dead letters wait for somebody"]
+    if not gauges.dead_letters:
+        return []
+    wait = "dead letter waits" if gauges.dead_letters == 1 else "dead letters wait"
+    return [f"{gauges.dead_letters} {wait} for somebody"]
 
 
 def _step(at: datetime, row: Mapping[str, Any] | None) -> Step:

@@ -173,4 +173,5 @@ def _tell(session: Session, action: _Action, outcome: Outcome) -> None:
     for job_id, why in outcome.failures.items():
         session.screen.say(f"✗ {why}" if job_id in why else f"✗ {job_id}: {why}", "red")
     if refused:
-        raise NotDone(f"{refused} of {jobs_of(refused + done)} were not {action.past}")
+        were = "was" if refused == 1 else "were"
+        raise NotDone(f"{refused} of {jobs_of(refused + done)} {were} not {action.past}")

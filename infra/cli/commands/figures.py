@@ -138,15 +138,18 @@ def _show_health(session: Session, health: Health) -> None:
     facts: dict[str, Any] = {
         "last hour": f"{health.total_jobs} jobs" + (f": {counts}" if counts else ""),
         "failed": f"{health.failure_rate or 0:.1%} of those that ended",
-        "waiting": f"{health.depth}, the oldest due one for {span(health.oldest_pending)}"
-        if health.depth
-        else 0,
+        "waiting": _waiting(health),
         "stuck": health.stuck,
         "dead letters": health.dead_letters,
         "unpublished": health.unpublished,
     }
     for name, value in facts.items():
         session.screen.fact(name, value)
+
+
+def _waiting(health: Health) -> str:
+    due = f", the oldest due one for {span(health.oldest_pending)}" if health.oldest_pending else ""
+    return f"{health.depth}{due}"
 
 
 @click.command("dead-letters")

@@ -9,11 +9,11 @@ import click
 from rich.text import Text
 
 from functions.jobs_api.pages.timeline import Moment, timeline
-from functions.jobs_api.shapes import AttemptError, Job, JobReference
+from functions.jobs_api.shapes import AttemptError, Job
 from functions.jobs_api.wording import ago, clock, pretty, span
 from infra.cli.api import part
 from infra.cli.options import connected
-from infra.cli.screen import COLOURS, Screen, safe
+from infra.cli.screen import COLOURS, Screen, one_line, safe
 from infra.cli.session import Session
 from infra.cli.values import JobId
 
@@ -34,7 +34,7 @@ def show_job(session: Session, job_id: str, tracebacks: bool) -> None:
     for moment in timeline(job):
         _moment(session.screen, moment, tracebacks=tracebacks)
     if job.more_children:
-        session.screen.show(f"    and more: list --parent {job.job_id}")
+        session.screen.show(Text(f"    and more: list --parent {job.job_id}", "dim"))
     for title, value in (("payload", job.payload), ("result", job.result), ("progress", job.progress)):
         _document(session.screen, title, value)
 
@@ -65,18 +65,21 @@ def _facts(job: Job, page: str) -> Iterator[tuple[str, Any]]:
 def _moment(screen: Screen, moment: Moment, *, tracebacks: bool) -> None:
     line = Text.assemble((f"{clock(moment.at)}  ", "dim"), (moment.title, COLOURS.get(moment.kind, "")))
     if moment.seconds is not None:
-        line.append(f"  {span(moment.seconds)} later", "dim")
+        line.append(f"  {span(moment.seconds)} {'long' if moment.kind == 'completed' else 'later'}", "dim")
     screen.show(line)
+    for each in _chain(moment):
+        screen.show(Text(f"    {one_line(each)}"))
     if moment.error is not None:
         _error(screen, moment.error, tracebacks=tracebacks)
+
+
+def _chain(moment: Moment) -> Iterator[str]:
     if moment.parent is not None:
-        screen.show(f"    by {_named(moment.parent)}")
+        yield f"put there by {moment.parent.type} {moment.parent.job_id}, {moment.parent.status}"
+    if moment.batch is not None:
+        yield f"when batch {moment.batch} had ended"
     for child in moment.children:
-        screen.show(f"    {_named(child)}")
-
-
-def _named(job: JobReference) -> str:
-    return f"{job.type} {job.job_id}, {job.status}"
+        yield f"{child.type} {child.job_id}, {child.status}"
 
 
 def _error(screen: Screen, error: AttemptError, *, tracebacks: bool) -> None:

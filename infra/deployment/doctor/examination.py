@@ -33,13 +33,16 @@ class Examination:
             entries.get("DATABASE_URL", ""),
             f"`make migrate` with its DATABASE_URL, or {target.make('deploy')}",
         )
-        yield from self._check("database", lambda: probe_database(url), entry="DATABASE_URL")
+        deployed = target.environment is not None
+        yield from self._check(
+            "database", lambda: probe_database(url, from_lambda=deployed), entry="DATABASE_URL"
+        )
         yield from self._check("schema", lambda: probe_schema(url, migrate), after=["database"])
         yield from self._check("qstash", lambda: compare_keys(target), entry="QSTASH_TOKEN")
         yield from self._check(
             "schedules", lambda: compare_schedules(target, self._template), after=["qstash"]
         )
-        if target.environment is not None:
+        if deployed:
             sender = target.parameters.get("MailFrom", "")
             yield from self._check(
                 "mail", lambda: probe_resend(entries["RESEND_API_KEY"], sender), entry="RESEND_API_KEY"

@@ -55,7 +55,8 @@ def look_at_queue(target: Target) -> Works:
             database.discard()
     warnings = []
     if gauges.dead_letters:
-        warnings.append(f"{gauges.dead_letters} dead letters wait for a replay (docs/operations.md)")
+        wait = "dead letter waits" if gauges.dead_letters == 1 else "dead letters wait"
+        warnings.append(f"{gauges.dead_letters} {wait} for a replay (docs/operations.md)")
     if gauges.stuck:
         warnings.append(
             f"{gauges.stuck} jobs outlived their lease by minutes: does {target.log_of('reconcile')} show the sweep?"

@@ -30,8 +30,11 @@ _REMEDIES = {
 }
 
 
-def probe_database(url: str) -> Works:
-    """Connect and look around. Raises Wrong, which never shows the password."""
+def probe_database(url: str, *, from_lambda: bool = True) -> Works:
+    """Connect and look around. Raises Wrong, which never shows the password.
+
+    Unless it is to be reached `from_lambda`, it may be on this machine.
+    """
     try:
         with psycopg.connect(
             url,
@@ -40,7 +43,7 @@ def probe_database(url: str) -> Works:
             prepare_threshold=None,
             application_name="posthaste-operator",
         ) as connection:
-            return _look(connection)
+            return _look(connection, from_lambda)
     except psycopg.ProgrammingError as error:
         known = "ask its owner" if error.sqlstate else "it has the form postgresql://user:password@host/name"
         raise Wrong(safe_words(error), known) from None
@@ -62,7 +65,7 @@ def deliveries_at_once() -> int:
     return sum(each.parallelism or 0 for each in limits if each is not None)
 
 
-def _look(connection: psycopg.Connection[Any]) -> Works:
+def _look(connection: psycopg.Connection[Any], from_lambda: bool) -> Works:
     version = connection.info.server_version // 10_000
     if version < _OLDEST:
         raise Wrong(f"this is Postgres {version}", f"Posthaste needs {_OLDEST} or newer")
@@ -81,9 +84,8 @@ def _look(connection: psycopg.Connection[Any]) -> Works:
         raise lacking
     most = int(_ask(connection, "SHOW max_connections"))
     where = f"{connection.info.dbname} at {connection.info.host}"
-    return Works(
-        f"Postgres {version}, {where}, at most {most} connections", list(_warnings(connection, most))
-    )
+    warnings = list(_warnings(connection, most, from_lambda))
+    return Works(f"Postgres {version}, {where}, at most {most} connections", warnings)
 
 
 def _lacking_rights(connection: psycopg.Connection[Any]) -> Wrong | None:
@@ -99,11 +101,12 @@ def _lacking_rights(connection: psycopg.Connection[Any]) -> Wrong | None:
     )
 
 
-def _warnings(connection: psycopg.Connection[Any], most: int) -> Iterator[str]:
+def _warnings(connection: psycopg.Connection[Any], most: int, from_lambda: bool) -> Iterator[str]:
     if (lacking := _lacking_rights(connection)) is not None:
         yield f"{lacking.what}, so a deploy cannot migrate: run `make migrate` as somebody who may, before each"
     if _is_this_machine(connection.info.host):
-        yield f"{connection.info.host} is this machine, which functions on Lambda cannot reach"
+        if from_lambda:
+            yield f"{connection.info.host} is this machine, which functions on Lambda cannot reach"
     elif not connection.pgconn.ssl_in_use:
         yield "the connection is not encrypted: add ?sslmode=require to DATABASE_URL"
     wanted = deliveries_at_once()

@@ -68,7 +68,7 @@ def test_a_list_shows_whole_ids_and_takes_every_filter(jobs: CommandLine, connec
     in_batch = batch(connection, members=1)
     wanted = failed(
         connection, user_id=5, organization_id=OWN, idempotency_key="k", schedule_id="nightly",
-        batch_id=in_batch, error="no LUCK today",
+        batch_id=in_batch, error="no LUCK today", parent_job_id=NOBODYS,
     )  # fmt: skip
     put(connection, job_type="send-email", created_at=NOW - timedelta(days=3))
     ran = jobs("list", "--limit", 1)
@@ -82,7 +82,7 @@ def test_a_list_shows_whole_ids_and_takes_every_filter(jobs: CommandLine, connec
     given = [
         ("--type", "crm-match"), ("--status", "failed"), ("--user", 5), ("--organization", OWN), ("--since", "2h"),
         ("--until", "2100-01-01"), ("--error", "luck"), ("--error-group", group), ("--idempotency-key", "k"),
-        ("--schedule", "nightly"), ("--batch", in_batch),
+        ("--schedule", "nightly"), ("--batch", in_batch), ("--parent", NOBODYS),
     ]  # fmt: skip
     assert jobs("list", "--ids", *(each for pair in given for each in pair)).out == f"{wanted}\n"
     for name, value in given:
@@ -143,16 +143,16 @@ def test_a_job_is_shown_whole(jobs: CommandLine, connection: Connection) -> None
     assert jobs("show", job_id, "--json").json["errors"][1]["message"] == "still none"
 
 
-def test_a_job_is_shown_with_those_before_and_after_it(jobs: CommandLine, connection: Connection) -> None:
-    parent = put(connection)
-    job_id = put(connection, parent_job_id=parent)
-    children = [put(connection, parent_job_id=job_id) for _each in range(2)]
-    shown = jobs("show", job_id).out
-    assert f"    by crm-match {parent}, pending\n" in shown
-    for child in children:
-        assert f"    crm-match {child}, pending\n" in shown
-    listed = jobs("list", "--parent", job_id, "--ids").out.split()
-    assert sorted(listed) == sorted(map(str, children))
+def test_a_job_names_the_one_that_enqueued_it_and_those_that_it_enqueued(
+    jobs: CommandLine, connection: Connection
+) -> None:
+    first = put(connection, status="completed", started_at=NOW, completed_at=NOW + timedelta(seconds=2))
+    second = put(connection, job_type="send-email", parent_job_id=first)
+    above = jobs("show", first).out
+    assert f"Then\n    send-email {second}, pending\n" in above.replace(" ago", "")
+    assert "completed  2.0 s long" in above
+    assert f"    put there by crm-match {first}, completed\n" in jobs("show", second).out
+    assert jobs("list", "--parent", first, "--ids").out.split() == [str(second)]
 
 
 def test_a_job_that_is_not_there_is_not_found(jobs: CommandLine) -> None:
@@ -269,7 +269,7 @@ def test_waiting_for_a_job_tells_how_it_ended(
     payload = '{"listingId": 1, "agentId": 2}'
     ran = jobs("enqueue", "crm-match", "--payload", payload, "--wait", "--json", sleep=work)
     assert (ran.code, ran.json["status"], len(looks)) == (code, status, 3)
-    assert ("is failed: no luck" in ran.err) == (status == "failed")
+    assert ("has failed: no luck" in ran.err) == (status == "failed")
     assert looks == sorted(looks)
 
 

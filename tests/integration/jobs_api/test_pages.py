@@ -9,6 +9,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from functions.jobs_api.access import limits
+from functions.jobs_api.reading import figures
 from infra.local.qstash import QStashServer
 from shared.database import Connection
 from shared.jobs.crm_match import CrmMatch
@@ -211,7 +212,7 @@ def test_a_failed_job_is_found_corrected_and_runs_again(
     assert (wrong.status, "greater than or equal to 1" in wrong.text) == (400, True)
     assert status_of(connection, job_id) == "failed"
     right = browser.submit("/correct", payload='{"listingId": 7, "agentId": 2}')
-    assert (right.status, "The payload is corrected" in right.text, browser.path) == (
+    assert (right.status, "The payload was corrected" in right.text, browser.path) == (
         200,
         True,
         f"/jobs/{job_id}",
@@ -421,3 +422,29 @@ def test_a_jobs_message_is_named_and_found_where_qstash_shows_it(
     browser.sign_in(keys.reader.key)
     page = browser.open(f"/jobs/{put(connection, qstash_message_id='msg_1/2')}").text
     assert (f'href="{address}"' in page, '<code class="whole">msg_1/2</code>' in page) == (True, True)
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_logs_are_linked_where_amazon_has_them(
+    keys: Keys, connection: Connection, environment: pytest.MonkeyPatch, elsewhere: bool
+) -> None:
+    environment.setenv("AWS_REGION", "eu-central-1")
+    environment.setenv("JOB_ENDPOINTS_PARAMETER", "/posthaste-dev/job-endpoints")
+    environment.delenv("AWS_ENDPOINT_URL", raising=False)
+    if elsewhere:
+        environment.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:5005")
+    browser = Browser()
+    browser.sign_in(keys.reader.key)
+    page = browser.open(f"/jobs/{put(connection)}").text
+    assert ("posthaste-dev-CrmMatchLogGroup" in page) != elsewhere
+
+
+def test_one_is_not_several(browser: Browser, connection: Connection) -> None:
+    failed(connection)
+    assert (
+        "1 job has failed for good" in browser.open("/dead-letters").text
+    )  # though some seconds ago there was none
+    figures.forget()
+    assert "1 dead letter waits for somebody" in browser.open("/").text
+    failed(connection)
+    assert "2 jobs have failed for good" in browser.open("/dead-letters").text

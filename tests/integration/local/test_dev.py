@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from infra.local import dev
+from infra.local.cloud import LocalCloudError
 from infra.template import Template
 
 
@@ -69,3 +70,23 @@ def _save_until_reloaded(file: Path, cloud: Cloud, times: int) -> None:
         new.write_text(str(time.monotonic()))
         new.replace(file)
         time.sleep(0.2)
+
+
+@pytest.mark.parametrize(("arguments", "fresh"), [([], False), (["--fresh"], True)])
+def test_it_begins_with_an_empty_database_only_where_that_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str], fresh: bool
+) -> None:
+    asked: list[bool] = []
+
+    def refuse(*_places: object, **options: Any) -> None:
+        asked.append(options["fresh"])
+        raise LocalCloudError("enough")
+
+    monkeypatch.setattr(dev, "LocalCloud", refuse)
+    assert dev.main(arguments) == 1
+    assert asked == [fresh]
+
+
+def test_of_many_changed_files_a_few_are_named() -> None:
+    assert dev._named({"b.py", "a.py"}) == "a.py, b.py"
+    assert dev._named([f"{number}.py" for number in range(9)]) == "0.py, 1.py, 2.py, 3.py and 5 more"
