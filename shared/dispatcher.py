@@ -39,7 +39,7 @@ from shared.job_request import (
     require_connection,
     stored_payload,
 )
-from shared.registry import JobType
+from shared.registry import JobType, get_job_config
 from shared.rows import NewJob, UnpublishedJob
 from shared.settings import DispatcherSettings
 
@@ -142,10 +142,11 @@ def enqueue_many(
 def cancel(job_id: UUID, reason: str = "cancelled by its owner") -> None:
     """End a job that has not ended. One that runs sees `job.cancelled`, and its result is not recorded.
 
-    Raises JobNotFound, or JobHasEnded.
+    Raises JobNotFound, JobHasEnded, or InvalidJob where the id is no UUID.
 
         >>> cancel(job_id, "the address is wrong")  # doctest: +SKIP
     """
+    _require_id("cancel", job_id)
     cancelled = database.run(lambda kept: executions.cancel(kept, job_id, reason))
     if cancelled is None:
         raise _why_not(job_id)
@@ -161,10 +162,12 @@ def retry(job_id: UUID, payload: Payload | None = None) -> None:
     """Run a failed or cancelled job again: a new run of the same job, which keeps the errors of the old one.
 
     A corrected `payload` replaces the old one. Raises JobNotFound; JobHasEnded if it completed; JobNotEnded if it may
-    still run; InvalidJob if the payload is of another type; MissingSettings or SecretUnavailable if it cannot be sealed.
+    still run; InvalidJob if the payload is of another type or the id no UUID; MissingSettings or SecretUnavailable if
+    it cannot be sealed.
 
         >>> retry(job_id, SendSms(to="+12025551234", message="Your code is 123456"))  # doctest: +SKIP
     """
+    _require_id("retry", job_id)
     if payload is not None:
         _require_type(job_id, payload)
     stored = (
@@ -191,7 +194,7 @@ def replay(
     """Run dead letters again, up to `limit`, that fit every filter given; the ids of those that will.
 
     `error` is a part of the error's text; `failed_after` (inclusive) and `failed_before` are aware datetimes. Raises
-    InvalidJob without any filter, or NothingToReplay.
+    InvalidJob without any filter, UnknownJobType, or NothingToReplay.
 
         >>> replay(job_type=JobType.SEND_EMAIL, error="rate limit")  # doctest: +SKIP
         [UUID('01a20390-091c-72da-a1ee-c518ceb18516')]
@@ -205,6 +208,8 @@ def replay(
     }
     if all(value is None for value in filters.values()):
         raise InvalidJob("replay", [("filters", f"give at least one of {', '.join(filters)}")])
+    if job_type is not None:
+        get_job_config(job_type)
     replayed = database.run(lambda kept: executions.replay(kept, limit=limit, **filters))
     if not replayed:
         raise NothingToReplay(filters)
@@ -268,6 +273,11 @@ def _refusal(connection: psycopg.Connection[Any], job: NewJob, max_delay: float)
             return Enqueued(job.job_id)
     job_id, same_payload = found
     return Enqueued(job_id, None if same_payload else IdempotencyConflict(job.idempotency_key or "", job_id))
+
+
+def _require_id(call: str, job_id: UUID) -> None:
+    if not isinstance(job_id, UUID):
+        raise InvalidJob(call, [("job_id", f"must be a UUID, not {job_id!r}: uuid.UUID(text) makes one")])
 
 
 def _require_type(job_id: UUID, payload: Payload) -> None:

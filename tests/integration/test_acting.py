@@ -25,6 +25,7 @@ from shared.errors import (
     JobNotFound,
     NothingToReplay,
     PublishRejected,
+    UnknownJobType,
 )
 from shared.jobs.send_email import SendEmail, WelcomeData
 from shared.outcomes import Complete, Fail
@@ -281,6 +282,17 @@ def test_dead_letters_are_replayed_by_what_they_have_in_common(
     assert replay(failed_after=now - timedelta(hours=1)) == [closed.job_id]
     assert {read(job.job_id).status for job in (limited, closed)} == {"pending"}
     assert read(done.job_id).status == "completed"
+
+
+@pytest.mark.parametrize("act", [cancel, retry])
+def test_an_id_that_is_none_is_refused_and_nothing_asked(act: Any) -> None:
+    with pytest.raises(InvalidJob, match=r"job_id: must be a UUID, not 'nope'"):
+        act("nope")
+
+
+def test_a_replay_of_a_type_that_is_none_says_which_there_are(environment: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UnknownJobType, match="there is no job type 'send_email'; there are send-email, "):
+        replay(job_type="send_email")  # type: ignore[arg-type]
 
 
 def test_a_replay_without_a_filter_is_refused(environment: pytest.MonkeyPatch) -> None:
