@@ -17,9 +17,7 @@ PLAIN := $(if $(NO_COLOR),,\033[0m)
 step = @echo '▸ $(1)'; $(2) || { printf '$(RED)%s$(PLAIN)\n' '✗ failed: $(1)' >&2; exit 1; }
 
 COMMA := ,
-# --no-compile: most of what is installed is never imported; what is, Python compiles then.
-PIP_FLAGS := --disable-pip-version-check --progress-bar off --no-compile -q
-INSTALL := $(BIN)/pip install $(PIP_FLAGS)
+INSTALL := $(BIN)/pip install --disable-pip-version-check --progress-bar off -q
 OWN_REQUIREMENTS := $(sort $(wildcard functions/*/requirements.txt))
 
 help: ## list the commands
@@ -112,7 +110,7 @@ reference: setup ## write docs/reference.md and docs/http-reference.md anew, fro
 	@$(BIN)/python -m infra.reference
 
 test: setup $(SAM_VENV)/.ready ## run every test (ARGS="-k name" for some)
-	$(call step,tests,$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS))
+	$(call step,tests,$(BIN)/pytest -n auto --dist loadfile $(ARGS))
 
 test-pooler: setup ## run the integration tests behind PgBouncer (apt-get install pgbouncer)
 	$(call step,integration tests behind PgBouncer,TEST_POOLER=1 $(BIN)/pytest -s tests/pooler)
@@ -204,11 +202,11 @@ which-python: # the Python that makes bytecode, for tests/artifact
 	@echo "$(PY313)"
 
 $(SAM_VENV)/.ready: infra/requirements-sam.txt
-	$(call step,set up $(SAM_VENV): the SAM CLI (once; about a minute),$(PYTHON) -m venv $(SAM_VENV) && $(SAM_VENV)/bin/pip install $(PIP_FLAGS) -r $<)
+	$(call step,set up $(SAM_VENV): the SAM CLI (once; about a minute),$(PYTHON) -m venv $(SAM_VENV) && $(SAM_VENV)/bin/pip install --disable-pip-version-check --progress-bar off -q -r $<)
 	@touch $@
 
 $(CHECKOV_VENV)/.ready: infra/requirements-checkov.txt
-	$(call step,set up $(CHECKOV_VENV): the security checker of templates (once; about a minute),$(PYTHON) -m venv $(CHECKOV_VENV) && $(CHECKOV_VENV)/bin/pip install $(PIP_FLAGS) -r $<)
+	$(call step,set up $(CHECKOV_VENV): the security checker of templates (once; about a minute),$(PYTHON) -m venv $(CHECKOV_VENV) && $(CHECKOV_VENV)/bin/pip install --disable-pip-version-check --progress-bar off -q -r $<)
 	@touch $@
 
 .PHONY: build build-SharedLayer which-python
