@@ -12,7 +12,8 @@ from pydantic import BaseModel, ValidationError
 
 from functions.jobs_api.shapes import Health
 from infra.cli.refusals import refusal, unanswered, unreadable
-from infra.cli.target import Target, is_this_machine
+from infra.cli.target import Target
+from infra.loopback import is_this_machine
 
 Shape = TypeVar("Shape", bound=BaseModel)
 _TIMEOUT = httpx.Timeout(35.0, connect=5.0)  # the function has 30 s

@@ -10,7 +10,6 @@ import getpass
 import os
 import sys
 from dataclasses import dataclass, replace
-from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,9 +17,9 @@ import httpx
 
 from infra.cli.errors import NotAllowed, NotDone, Unreachable, Wrong
 from infra.local import environment as local
+from infra.loopback import is_this_machine
 from infra.samconfig import SAMCONFIG, UnknownEnvironment, UnreadableSamconfig, environment
 
-_OUTPUT = "DashboardUrl"
 _NONE = (
     "there is no API to talk to: start `make dev` in another terminal, name a deployed stack with --env, "
     "or set JOBS_API_URL"
@@ -78,14 +77,6 @@ def checked_url(given: str) -> str:
     return given.rstrip("/").removesuffix("/v1").rstrip("/")
 
 
-def is_this_machine(host: str) -> bool:
-    """Whether what is sent there never leaves the machine."""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def _at(url: str) -> Target:
     dev = local.running() or {}
     key = _key() or (dev.get("JOBS_API_KEY") if checked_url(dev.get("JOBS_API_URL", url)) == url else None)
@@ -109,6 +100,7 @@ def _local() -> Target:
 
 def _deployed(env: str, samconfig: Path) -> Target:
     from infra.deployment.aws import Account, AwsUnavailable, NoSuchStack  # noqa: PLC0415  # boto3 takes its time
+    from infra.deployment.doctor.target import DASHBOARD, PUBLIC_OUTPUTS  # noqa: PLC0415  # so do its schedules
 
     try:
         chosen = environment(env, samconfig)
@@ -120,12 +112,13 @@ def _deployed(env: str, samconfig: Path) -> Target:
         raise NotDone(f"{error}: `make deploy ENV={env}`") from None
     except AwsUnavailable as error:
         raise Unreachable(str(error)) from None
-    if _OUTPUT not in outputs:
+    output = PUBLIC_OUTPUTS[DASHBOARD]
+    if output not in outputs:
         raise NotDone(
-            f"{chosen.stack} has no output {_OUTPUT}: it is older than the API; `make deploy ENV={env}`"
+            f"{chosen.stack} has no output {output}: it is older than the API; `make deploy ENV={env}`"
         )
     return Target(
-        checked_url(outputs[_OUTPUT]), chosen.stack, _key(), f"`make doctor ENV={env}` looks into it"
+        checked_url(outputs[output]), chosen.stack, _key(), f"`make doctor ENV={env}` looks into it"
     )
 
 

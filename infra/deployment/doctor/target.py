@@ -12,7 +12,7 @@ from infra.template import Template
 
 DASHBOARD, WEBHOOKS = "jobs-api", "receive-webhook"
 # Outputs of the stack with the URLs of the functions that no job is delivered to.
-_PUBLIC_OUTPUTS = {DASHBOARD: "DashboardUrl", WEBHOOKS: "WebhooksUrl"}
+PUBLIC_OUTPUTS = {DASHBOARD: "DashboardUrl", WEBHOOKS: "WebhooksUrl"}
 
 
 def qstash_url(environment: Environment, template: Template) -> str:
@@ -28,7 +28,7 @@ def endpoints_parameter(stack: str) -> str:
 
 def public_urls(outputs: Mapping[str, str]) -> dict[str, str]:
     """The URLs that are open to the world, of a stack with these outputs."""
-    return {name: outputs[output] for name, output in _PUBLIC_OUTPUTS.items() if output in outputs}
+    return {name: outputs[output] for name, output in PUBLIC_OUTPUTS.items() if output in outputs}
 
 
 @dataclass(frozen=True, slots=True)

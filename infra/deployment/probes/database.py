@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import ip_address
 from typing import Any
 
 import psycopg
 
 from infra.deployment.probes.wrong import Works, Wrong
+from infra.loopback import is_this_machine
 from shared.registry import REGISTRY
 
 _OLDEST = 14
@@ -104,9 +104,10 @@ def _lacking_rights(connection: psycopg.Connection[Any]) -> Wrong | None:
 def _warnings(connection: psycopg.Connection[Any], most: int, from_lambda: bool) -> Iterator[str]:
     if (lacking := _lacking_rights(connection)) is not None:
         yield f"{lacking.what}, so a deploy cannot migrate: run `make migrate` as somebody who may, before each"
-    if _is_this_machine(connection.info.host):
+    host = connection.info.host
+    if not host or host.startswith("/") or is_this_machine(host):  # the first two: a Unix socket
         if from_lambda:
-            yield f"{connection.info.host} is this machine, which functions on Lambda cannot reach"
+            yield f"{host} is this machine, which functions on Lambda cannot reach"
     elif not connection.pgconn.ssl_in_use:
         yield "the connection is not encrypted: add ?sslmode=require to DATABASE_URL"
     wanted = deliveries_at_once()
@@ -115,13 +116,6 @@ def _warnings(connection: psycopg.Connection[Any], most: int, from_lambda: bool)
             f"flow control allows {wanted} deliveries at once, each with a connection: put a pooler before Postgres, "
             "or lower parallelism in shared/registry.py"
         )
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return host in {"", "localhost"} or host.startswith("/") or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _ask(connection: psycopg.Connection[Any], question: str) -> Any:
